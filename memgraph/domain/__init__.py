@@ -1,0 +1,1 @@
+"""What the graph is: classes, values, rules and events. No I/O, no Cypher, no settings."""

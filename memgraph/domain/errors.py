@@ -1,0 +1,133 @@
+"""The one tree of errors. Each class fixes its code and statuses; instances carry named facts.
+
+Messages say what happened and what to do next. They never hold content that a
+caller sent: no text, no parameter values, no keys longer than ``KEY_SHOWN``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+KEY_SHOWN = 64
+"""Characters of a caller's key that an error may show."""
+
+
+def shown(key: str) -> str:
+    """Shorten a caller's key for a message and make it printable on one line."""
+    text = key[:KEY_SHOWN].encode("ascii", "backslashreplace").decode()
+    text = "".join(c if c.isprintable() else "?" for c in text)
+    return text + ("…" if len(key) > KEY_SHOWN else "")
+
+
+class MemgraphError(Exception):
+    """Base of every error this project raises on purpose.
+
+    ``facts`` are the named facts of the instance; they are safe to log and to send.
+    """
+
+    code: ClassVar[str] = "internal"
+    http_status: ClassVar[int] = 500
+    grpc_status: ClassVar[str] = "INTERNAL"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.facts = facts
+
+
+class InvalidInput(MemgraphError):
+    """Something the caller sent breaks a rule. ``field`` and ``rule`` say which."""
+
+    code = "invalid_input"
+    http_status = 422
+    grpc_status = "INVALID_ARGUMENT"
+
+    def __init__(self, field: str, rule: str, **facts: object) -> None:
+        super().__init__(f"{field}: {rule}", field=field, rule=rule, **facts)
+        self.field = field
+        self.rule = rule
+
+
+class InvalidTransition(InvalidInput):
+    """A state machine does not allow this step."""
+
+    code = "invalid_transition"
+    http_status = 409
+    grpc_status = "FAILED_PRECONDITION"
+
+
+class TemplateCycle(InvalidInput):
+    """A template would inherit from itself."""
+
+    code = "template_cycle"
+    http_status = 409
+    grpc_status = "FAILED_PRECONDITION"
+
+
+class NotFound(MemgraphError):
+    """No such thing in this tenant; a foreign tenant's thing answers the same."""
+
+    code = "not_found"
+    http_status = 404
+    grpc_status = "NOT_FOUND"
+
+
+class Conflict(MemgraphError):
+    """A fact with this key exists with other content."""
+
+    code = "conflict"
+    http_status = 409
+    grpc_status = "ALREADY_EXISTS"
+
+
+class Overloaded(MemgraphError):
+    """No permit to the graph came free in time."""
+
+    code = "overloaded"
+    http_status = 503
+    grpc_status = "UNAVAILABLE"
+    retryable = True
+
+
+class GraphUnavailable(MemgraphError):
+    """Neo4j does not answer, or answered that it cannot work now."""
+
+    code = "graph_unavailable"
+    http_status = 503
+    grpc_status = "UNAVAILABLE"
+    retryable = True
+
+
+class GraphRefused(MemgraphError):
+    """Neo4j refused a statement: a fault of ours, or out of memory. Never retried."""
+
+    code = "graph_refused"
+
+
+class WriteMismatch(MemgraphError):
+    """A statement touched fewer rows than were sent; the transaction was rolled back."""
+
+    code = "write_mismatch"
+
+
+class MigrationError(MemgraphError):
+    """The migration chain is broken, edited, locked, or a migration failed."""
+
+    code = "migration_failed"
+
+
+class SchemaOutdated(MemgraphError):
+    """The server's constraints and indexes are not those of the classes."""
+
+    code = "schema_outdated"
+    http_status = 503
+    grpc_status = "FAILED_PRECONDITION"
+
+
+class StackError(MemgraphError):
+    """A local server did not start, died, or is not running."""
+
+    code = "local_stack"
+    http_status = 503
+    grpc_status = "UNAVAILABLE"

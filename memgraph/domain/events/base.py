@@ -1,0 +1,117 @@
+"""What all events share: field types with their limits, and the base model."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from memgraph.domain.values import (
+    MAX_DEPTH,
+    MAX_INTEGER,
+    MAX_ITEMS,
+    MAX_JSON_BYTES,
+    MAX_KEY_CHARS,
+    MAX_TEXT_CHARS,
+)
+from memgraph.ids import now
+
+EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
+"""Nothing that we store happened before: an older time is a unit mixed up."""
+CLOCK_SKEW = timedelta(days=1)
+"""How far ahead of our clock a sender's may be."""
+
+
+def _check_time(value: datetime) -> datetime:
+    value = value.astimezone(UTC)
+    if value < EARLIEST:
+        raise PydanticCustomError("time_range", "must not be before 2015-01-01")
+    if value > now() + CLOCK_SKEW:
+        raise PydanticCustomError("time_range", "must not be more than a day in the future")
+    return value
+
+
+def _check_json(value: Any) -> Any:
+    """Bound depth and size, refuse what Neo4j cannot keep. Iterative: depth is the sender's."""
+    stack: list[tuple[Any, int]] = [(value, 1)]
+    size = 0
+    while stack:
+        item, depth = stack.pop()
+        if depth > MAX_DEPTH:
+            raise PydanticCustomError("json_depth", f"must not nest deeper than {MAX_DEPTH}")
+        if isinstance(item, dict):
+            stack.extend((child, depth + 1) for child in item.values())
+            stack.extend((key, depth) for key in item)
+            size += 2
+        elif isinstance(item, list):
+            stack.extend((child, depth + 1) for child in item)
+            size += 2
+        elif isinstance(item, str):
+            if "\x00" in item:
+                raise PydanticCustomError("nul", "must not hold a NUL character")
+            size += len(item)
+        elif isinstance(item, int) and not isinstance(item, bool) and abs(item) > MAX_INTEGER:
+            raise PydanticCustomError("integer_range", "must fit 64 bits")
+        else:
+            size += 8
+        if size > MAX_JSON_BYTES:
+            raise PydanticCustomError("json_size", f"must not exceed {MAX_JSON_BYTES} bytes")
+    return value
+
+
+_NO_NUL = r"(?s)\A[^\x00]*\z"
+_PART = "(0|[1-9][0-9]{0,4})"
+_NO_CONTROL = r"\A[^\x00-\x1f\x7f]+\z"
+
+Key = Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY_CHARS, pattern=_NO_CONTROL)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=_NO_NUL)]
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARS, pattern=_NO_NUL)]
+Note = Annotated[str, StringConstraints(max_length=20_000, pattern=_NO_NUL)]
+Version = Annotated[str, StringConstraints(pattern=rf"\A{_PART}\.{_PART}\.{_PART}\z")]
+HexId = Annotated[str, StringConstraints(max_length=64, pattern=r"\A[0-9A-Za-z-]+\z")]
+Timestamp = Annotated[AwareDatetime, AfterValidator(_check_time)]
+Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+Json = Annotated[JsonValue, AfterValidator(_check_json)]
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(_check_json)]
+Names = Annotated[list[Name], Field(max_length=MAX_ITEMS)]
+Keys = Annotated[list[Key], Field(max_length=MAX_ITEMS)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class EventPart(BaseModel):
+    """A part of an event: camelCase or snake_case names, unknown fields refused, no coercion."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+
+class EventBase(EventPart):
+    """Every event has an id of its own and a time."""
+
+    event_id: Key
+    timestamp: Timestamp
+
+
+class TraceContext(EventPart):
+    trace_id: HexId | None = None
+    span_id: HexId | None = None
+    parent_span_id: HexId | None = None

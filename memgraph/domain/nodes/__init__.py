@@ -1,0 +1,45 @@
+"""Every node class. A new class is one class in one file and one import here."""
+
+from memgraph.domain.nodes.agent import Agent
+from memgraph.domain.nodes.context import ContextDocument
+from memgraph.domain.nodes.governance import Archive, AuditEvent, RetentionPolicy
+from memgraph.domain.nodes.model import Model, ModelVersion, Schema
+from memgraph.domain.nodes.operations import Anomaly, DeadLetter, JobRun, Outbox, Rollup
+from memgraph.domain.nodes.principal import Application, Tenant, User
+from memgraph.domain.nodes.prompt import Prompt, Response
+from memgraph.domain.nodes.session import Session
+from memgraph.domain.nodes.telemetry import Error, Invocation, PerformanceMetric, Score
+from memgraph.domain.nodes.template import PromptTemplate
+from memgraph.domain.nodes.tool import ToolInvocation
+from memgraph.domain.schema import GraphNode
+
+NODE_CLASSES: tuple[type[GraphNode], ...] = (
+    Tenant,
+    User,
+    Application,
+    Session,
+    Agent,
+    Model,
+    ModelVersion,
+    Schema,
+    PromptTemplate,
+    ContextDocument,
+    Prompt,
+    Response,
+    ToolInvocation,
+    Invocation,
+    PerformanceMetric,
+    Error,
+    Score,
+    Rollup,
+    Anomaly,
+    Archive,
+    RetentionPolicy,
+    AuditEvent,
+    JobRun,
+    Outbox,
+    DeadLetter,
+)
+"""In the order in which a batch writes them: every transaction takes locks the same way."""
+
+__all__ = ["NODE_CLASSES", *(c.__name__ for c in NODE_CLASSES)]

@@ -1,0 +1,301 @@
+"""Statements and rows derived from the descriptors. Values are parameters; names are the classes'.
+
+A statement lists the properties it sets one by one: an explicit list plans as
+``MergeUniqueNode`` without the Eager that a map needs. It names only the
+columns that the batch has, so a sparse class costs what it carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from memgraph.domain.mutations import Key
+from memgraph.domain.schema import PLACEHOLDER, TOMBSTONE, EdgeSpec, NodeSpec, PropertySpec
+from memgraph.domain.values import Lifecycle
+
+ROW_INDEX = "i"
+"""Column that carries a row's position, so that an answer can name it."""
+
+_JSON = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value, option=_JSON).decode()
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"integer expected, got {type(value).__name__}")
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    if type(value) is not bool:
+        raise TypeError(f"boolean expected, got {type(value).__name__}")
+    return value
+
+
+def _datetime(value: Any) -> Any:
+    if value.tzinfo is None:
+        raise TypeError("datetime without time zone")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"string expected, got {type(value).__name__}")
+    return str(value)  # an enumeration becomes its value
+
+
+def _promoted_text(value: Any) -> str:
+    return value if isinstance(value, str) else _json(value)
+
+
+_ENCODERS: dict[str, Callable[[Any], Any]] = {
+    "string": _text,
+    "integer": _integer,
+    "float": float,
+    "boolean": _boolean,
+    "datetime": _datetime,
+    "json": _json,
+    "strings": lambda value: [_text(v) for v in value],
+    "floats": lambda value: [float(v) for v in value],
+}
+
+
+class RowMapper:
+    """Turn a node's properties into a row, by the descriptors of its class."""
+
+    def __init__(self, spec: NodeSpec | EdgeSpec) -> None:
+        self._encoders = {p.name: _ENCODERS[p.type] for p in spec.properties}
+        self._promoted: tuple[PropertySpec, ...] = getattr(spec, "promoted", ())
+        self._name = getattr(spec, "label", None) or getattr(spec, "type", "")
+
+    def __call__(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Encode what is set. Raises TypeError for an unknown property or a wrong type."""
+        encoders = self._encoders
+        row: dict[str, Any] = {}
+        for name, value in properties.items():
+            if value is None:
+                continue
+            try:
+                row[name] = encoders[name](value)
+            except KeyError:
+                raise TypeError(f"{self._name} has no property {name}") from None
+            except (TypeError, ValueError, AttributeError) as error:
+                raise TypeError(f"{self._name}.{name}: {error}") from None
+        if self._promoted:
+            row.update(self.promoted(properties.get("metadata")))
+        return row
+
+    def promoted(self, metadata: Any) -> dict[str, str]:
+        """The columns that settings promote from ``metadata``."""
+        if not isinstance(metadata, Mapping):
+            return {}
+        found = {p.name: metadata.get(p.metadata_key or "") for p in self._promoted}
+        return {name: _promoted_text(v) for name, v in found.items() if v is not None}
+
+
+def decode(spec: NodeSpec | EdgeSpec, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Inverse of the mapper for properties read from the server: JSON strings become values."""
+    by_name = spec.by_name
+    decoded: dict[str, Any] = {}
+    for name, value in properties.items():
+        declared = by_name.get(name)
+        is_json = declared is not None and declared.type == "json" and isinstance(value, str)
+        decoded[name] = orjson.loads(value) if is_json else value
+    return decoded
+
+
+def columns(rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """The columns that any row has."""
+    found: set[str] = set()
+    for row in rows:
+        found.update(row)
+    found.discard(ROW_INDEX)
+    return frozenset(found)
+
+
+def key_row(spec: NodeSpec, key: Key) -> dict[str, Any]:
+    """The key columns of a row."""
+    return dict(zip(spec.key, key, strict=True))
+
+
+def _pattern(variable: str, spec: NodeSpec, prefix: str = "") -> str:
+    keys = "".join(f", {name}: row.{prefix}{name}" for name in spec.key)
+    return f"({variable}:{spec.label} {{tenant_id: $tenant_id{keys}}})"
+
+
+def _assignments(variable: str, names: Iterable[str]) -> str:
+    return ", ".join(f"{variable}.{name} = row.{name}" for name in sorted(names))
+
+
+def _settable(spec: NodeSpec, present: frozenset[str]) -> list[str]:
+    known = [p.name for p in spec.properties if p.name not in spec.identity]
+    return [name for name in known if name in present]
+
+
+@lru_cache(maxsize=1024)
+def merge_new(spec: NodeSpec, present: frozenset[str]) -> str:
+    """Create the rows that are new; return one line for each that was known.
+
+    Parameters: tenant_id, write_id, rows. A known row answers with its stored
+    hash, or with all its properties if it lives, and whether it is a placeholder
+    or a tombstone.
+    """
+    names = [n for n in _settable(spec, present) if n != "write_id"]
+    sets = ", ".join([_assignments("n", names), "n.write_id = $write_id"])
+    stored = {
+        Lifecycle.FACT: "n.fact_hash AS fact_hash",
+        Lifecycle.LIVING: "properties(n) AS properties",
+        Lifecycle.RECORD: "null AS fact_hash",
+    }[spec.lifecycle]
+    return (
+        f"UNWIND $rows AS row\n"
+        f"MERGE {_pattern('n', spec)}\n"
+        f"ON CREATE SET {sets}\n"
+        f"WITH n, row WHERE n.write_id IS NULL OR n.write_id <> $write_id\n"
+        f"RETURN row.{ROW_INDEX} AS i, {stored},\n"
+        f"       n:{PLACEHOLDER} AS is_placeholder, n:{TOMBSTONE} AS is_tombstone"
+    )
+
+
+@lru_cache(maxsize=1024)
+def fill_placeholders(spec: NodeSpec, present: frozenset[str]) -> str:
+    """Give placeholders their facts. Setting write_id takes the lock before the label is read.
+
+    Returns ``i`` of every row that was filled; a row that another transaction
+    filled first is missing.
+    """
+    names = [n for n in _settable(spec, present) if n != "write_id"]
+    return (
+        f"UNWIND $rows AS row\n"
+        f"MATCH {_pattern('n', spec)}\n"
+        f"SET n.write_id = $write_id\n"
+        f"WITH n, row WHERE n:{PLACEHOLDER}\n"
+        f"SET {_assignments('n', names)}\n"
+        f"REMOVE n:{PLACEHOLDER}\n"
+        f"RETURN row.{ROW_INDEX} AS i"
+    )
+
+
+@lru_cache(maxsize=1024)
+def read_hashes(spec: NodeSpec) -> str:
+    """Return ``i`` and the stored hash of each row."""
+    return (
+        f"UNWIND $rows AS row\nMATCH {_pattern('n', spec)}\n"
+        f"RETURN row.{ROW_INDEX} AS i, n.fact_hash AS fact_hash"
+    )
+
+
+@lru_cache(maxsize=1024)
+def lock_and_read(spec: NodeSpec) -> str:
+    """Lock living nodes and return what they hold now."""
+    return (
+        f"UNWIND $rows AS row\n"
+        f"MATCH {_pattern('n', spec)}\n"
+        f"SET n.write_id = $write_id\n"
+        f"RETURN row.{ROW_INDEX} AS i, properties(n) AS properties, "
+        f"n:{TOMBSTONE} AS is_tombstone"
+    )
+
+
+@lru_cache(maxsize=1024)
+def update_living(spec: NodeSpec, present: frozenset[str]) -> str:
+    """Set locked living nodes to their merged state; a placeholder becomes a node."""
+    return (
+        f"UNWIND $rows AS row\n"
+        f"MATCH {_pattern('n', spec)}\n"
+        f"SET {_assignments('n', _settable(spec, present))}\n"
+        f"REMOVE n:{PLACEHOLDER}\n"
+        f"RETURN count(n) AS matched"
+    )
+
+
+@lru_cache(maxsize=1024)
+def mention(spec: NodeSpec) -> str:
+    """Create living nodes that are only named; return those that need `correct_mention`."""
+    return (
+        f"UNWIND $rows AS row\n"
+        f"MERGE {_pattern('n', spec)}\n"
+        f"ON CREATE SET n.created_at = row.created_at, n.write_id = $write_id\n"
+        f"WITH n, row WHERE n.created_at > row.created_at OR n:{PLACEHOLDER}\n"
+        f"RETURN row.{ROW_INDEX} AS i"
+    )
+
+
+@lru_cache(maxsize=1024)
+def correct_mention(spec: NodeSpec) -> str:
+    """Under the node's lock: it is no placeholder, and it was first named at the earlier time."""
+    return (
+        f"UNWIND $rows AS row\n"
+        f"MATCH {_pattern('n', spec)}\n"
+        f"SET n.write_id = $write_id\n"
+        f"WITH n, row WHERE NOT n:{TOMBSTONE}\n"
+        f"SET n.created_at = CASE WHEN n.created_at IS NULL OR n.created_at > row.created_at\n"
+        f"                   THEN row.created_at ELSE n.created_at END\n"
+        f"REMOVE n:{PLACEHOLDER}\n"
+        f"RETURN count(n) AS matched"
+    )
+
+
+@lru_cache(maxsize=1024)
+def merge_edges(spec: EdgeSpec, start: NodeSpec, end: NodeSpec, present: frozenset[str]) -> str:
+    """Merge edges, making placeholders of ends that have not arrived.
+
+    What several events say of one edge, the smallest value wins: the order of
+    arrival does not matter. Returns the number of edges matched or made.
+    """
+    names = sorted(p.name for p in spec.properties if p.name in present)
+    lines = [
+        "UNWIND $rows AS row",
+        f"MERGE {_pattern('a', start, 'start_')}",
+        f"  ON CREATE SET a:{PLACEHOLDER}",
+        f"MERGE {_pattern('b', end, 'end_')}",
+        f"  ON CREATE SET b:{PLACEHOLDER}",
+        f"MERGE (a)-[r:{spec.type}]->(b)",
+    ]
+    if names:
+        lines.append(f"  ON CREATE SET {_assignments('r', names)}")
+        smaller = ", ".join(
+            f"r.{n} = CASE WHEN r.{n} IS NULL OR row.{n} < r.{n} THEN row.{n} ELSE r.{n} END"
+            for n in names
+        )
+        lines.append(f"  ON MATCH SET {smaller}")
+    lines.append("RETURN count(r) AS matched")
+    return "\n".join(lines)
+
+
+@lru_cache(maxsize=1024)
+def merge_fact_edges(
+    spec: EdgeSpec, start: NodeSpec, end: NodeSpec, present: frozenset[str]
+) -> str:
+    """Merge edges that are facts; return one line for each that was known."""
+    names = [p.name for p in spec.properties if p.name in present and p.name != "write_id"]
+    sets = ", ".join([_assignments("r", names), "r.write_id = $write_id"])
+    return (
+        f"UNWIND $rows AS row\n"
+        f"MERGE {_pattern('a', start, 'start_')}\n"
+        f"  ON CREATE SET a:{PLACEHOLDER}\n"
+        f"MERGE {_pattern('b', end, 'end_')}\n"
+        f"  ON CREATE SET b:{PLACEHOLDER}\n"
+        f"MERGE (a)-[r:{spec.type}]->(b)\n"
+        f"  ON CREATE SET {sets}\n"
+        f"WITH r, row WHERE r.write_id <> $write_id\n"
+        f"RETURN row.{ROW_INDEX} AS i, r.fact_hash AS fact_hash"
+    )
+
+
+def edge_row(
+    start: NodeSpec, start_key: Key, end: NodeSpec, end_key: Key, properties: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A row of an edge: its ends' keys, prefixed, and its properties."""
+    row = {f"start_{name}": value for name, value in zip(start.key, start_key, strict=True)}
+    for name, value in zip(end.key, end_key, strict=True):
+        row[f"end_{name}"] = value
+    row.update(properties)
+    return row

@@ -1,0 +1,149 @@
+"""The one reader: every question is one statement and one round trip. Tenant first, always."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from memgraph.domain.errors import InvalidInput, NotFound, shown
+from memgraph.domain.schema import GraphModel
+from memgraph.graph.counts import Counts, read_counts
+from memgraph.graph.kinds import find_spec, parse_key
+from memgraph.graph.plan import decode
+from memgraph.graph.queries import query
+from memgraph.graph.session import Graph, Row
+from memgraph.graph.traversal import Direction, lineage_statement
+
+IMPACT_KINDS = ("template", "model", "document", "tool")
+
+
+class Reader:
+    """Answer questions about one graph. Threads may share it."""
+
+    def __init__(self, graph: Graph, model: GraphModel) -> None:
+        self._graph = graph
+        self._model = model
+
+    def get_thread(self, tenant_id: str, session_id: str, *, limit: int = 1_000) -> Row:
+        """The conversation of a session: session, users, applications, scores, prompts.
+
+        ``is_cut`` says that there are more than ``limit`` prompts. Raises NotFound.
+        """
+        rows = self._graph.read(
+            query("sessions/read_thread"), tenant_id=tenant_id, session_id=session_id, limit=limit
+        )
+        if not rows:
+            raise _not_found("session", session_id)
+        thread = rows[0]
+        thread["is_cut"] = len(thread["prompts"]) > limit
+        thread["prompts"] = thread["prompts"][:limit]
+        thread["session"] = decode(self._model.nodes["Session"], thread["session"])
+        tools = self._model.nodes["ToolInvocation"]
+        for prompt in thread["prompts"]:
+            for response in prompt["responses"]:
+                response["tools"] = [decode(tools, t) for t in response["tools"]]
+        return thread
+
+    def get_lineage(
+        self,
+        tenant_id: str,
+        kind: str,
+        id_: str,
+        *,
+        directions: tuple[Direction, ...] = ("up",),
+        depth: int = 6,
+        fan_out: int = 50,
+        max_nodes: int = 1_000,
+    ) -> Row:
+        """Where a node came from (up), what came of it (down): root, nodes, edges, cuts.
+
+        ``cuts`` names the bounds that were met: depth, fan_out, nodes. Raises NotFound.
+        """
+        spec = find_spec(self._model, kind)
+        key = dict(zip(spec.key, parse_key(spec, id_), strict=True))
+        rows = self._graph.read(
+            lineage_statement(self._model, spec.label, directions),
+            tenant_id=tenant_id,
+            depth=depth,
+            fan_out=fan_out,
+            max_nodes=max_nodes,
+            **key,
+        )
+        if not rows:
+            raise _not_found(kind, id_)
+        return _tidy(rows[0])
+
+    def get_impact(self, tenant_id: str, kind: str, id_: str, *, limit: int = 10_000) -> Row:
+        """What depends on a template, model (``ID`` or ``ID@VERSION``), document or tool.
+
+        ``is_cut`` says that there are more than ``limit`` prompts. Raises NotFound.
+        """
+        if kind not in IMPACT_KINDS:
+            raise InvalidInput("kind", "must be one of " + ", ".join(IMPACT_KINDS))
+        head, separator, version = id_.rpartition("@")
+        versioned = kind in ("template", "model") and separator and head
+        rows = self._graph.read(
+            query(f"impact/read_{kind}"),
+            tenant_id=tenant_id,
+            id=head if versioned else id_,
+            version=version if versioned else None,
+            limit=limit,
+        )
+        if not rows:
+            raise _not_found(kind, id_)
+        return rows[0]
+
+    def list_tool_failures(
+        self, tenant_id: str, tool_name: str | None = None, *, limit: int = 100_000
+    ) -> list[Row]:
+        """Per tool: calls, failures, retries, duration, and the failed tools before it."""
+        return self._graph.read(
+            query("tools/read_failures"), tenant_id=tenant_id, tool_name=tool_name, limit=limit
+        )
+
+    def get_error_path(self, tenant_id: str, error_id: str) -> list[Row]:
+        """The shortest causal path from an error to where it began. Raises NotFound."""
+        rows = self._graph.read(
+            query("tools/read_error_path"), tenant_id=tenant_id, error_id=error_id
+        )
+        if not rows:
+            raise _not_found("error", error_id)
+        path: list[Row] = rows[0]["path"]
+        return path
+
+    def list_agent_network(self, tenant_id: str, *, limit: int = 100_000) -> list[Row]:
+        """Pairs of agents by handoffs, most first; ``is_returned`` marks loops of two."""
+        return self._graph.read(query("agents/read_network"), tenant_id=tenant_id, limit=limit)
+
+    def list_genealogy(self, tenant_id: str, template_id: str, *, limit: int = 10_000) -> list[Row]:
+        """The versions of a template with parents, children, use, cost and scores."""
+        rows = self._graph.read(
+            query("templates/read_genealogy"),
+            tenant_id=tenant_id,
+            template_id=template_id,
+            limit=limit,
+        )
+        if not rows:
+            raise _not_found("template", template_id)
+        return rows
+
+    def count(self, tenant_id: str) -> Counts:
+        """Nodes by label and relationships by type; placeholders and tombstones do not count."""
+        return read_counts(self._graph, self._model, tenant_id)
+
+
+def _not_found(kind: str, id_: str) -> NotFound:
+    return NotFound(f"no {kind} {shown(id_)} in this tenant", kind=kind, id=shown(id_))
+
+
+def _tidy(row: Row) -> Row:
+    """Keep edges between nodes that are there, once each, and say each cut once."""
+    ids = {node["id"] for node in row["nodes"]}
+    edges: dict[Any, Row] = {}
+    for edge in row["edges"]:
+        if edge["start"] in ids and edge["end"] in ids:
+            edge["properties"].pop("fact_hash", None)
+            edge["properties"].pop("write_id", None)
+            edges[(edge["start"], edge["type"], edge["end"])] = edge
+    for node in row["nodes"]:
+        node["properties"] = {n: v for n, v in node["properties"].items() if v is not None}
+    return {**row, "edges": list(edges.values()), "cuts": sorted(set(row["cuts"]))}

@@ -1,0 +1,154 @@
+"""Run statements: reads as single auto-commit statements, writes as retried transactions.
+
+The one place where driver errors become ours and where a call is retried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC
+from typing import Any, TypeVar
+
+import neo4j
+import neo4j.exceptions as failures
+import neo4j.time
+import stamina
+
+from memgraph.domain.errors import GraphRefused, GraphUnavailable, MemgraphError
+from memgraph.graph.permits import Permits
+
+T = TypeVar("T")
+Row = dict[str, Any]
+OnWait = Callable[[str], None]
+
+_OUT_OF_MEMORY = "MemoryPoolOutOfMemoryError"
+
+
+class Graph:
+    """A database of a server, with bounded concurrency. Threads may share it."""
+
+    def __init__(
+        self,
+        driver: neo4j.Driver,
+        *,
+        database: str = "neo4j",
+        permits: Permits | None = None,
+        retry_for_s: float = 30.0,
+        on_wait: OnWait | None = None,
+    ) -> None:
+        self.driver = driver
+        self.database = database
+        self.permits = permits or Permits(limit=100, acquire_timeout_ms=5_000)
+        self.retry_for_s = retry_for_s
+        self.on_wait = on_wait
+
+    def close(self) -> None:
+        self.driver.close()
+
+    def read(self, statement: str, **parameters: Any) -> list[Row]:
+        """Run one statement in one round trip and return its rows, times as aware datetimes."""
+        return list(self.stream(statement, **parameters))
+
+    def stream(self, statement: str, **parameters: Any) -> Iterator[Row]:
+        """Run one statement and yield its rows as they come: memory does not grow with them."""
+        with (
+            self.permits.one(),
+            _translated(),
+            self.driver.session(
+                database=self.database, default_access_mode=neo4j.READ_ACCESS
+            ) as session,
+        ):
+            for record in session.run(statement, parameters):
+                yield row_of(record)
+
+    def run(self, statement: str, **parameters: Any) -> list[Row]:
+        """Run one statement outside a transaction of ours: schema and `IN TRANSACTIONS`."""
+        with self.permits.one(), _translated(), self.driver.session(database=self.database) as s:
+            return [row_of(r) for r in s.run(statement, parameters)]
+
+    def write(self, work: Callable[[neo4j.Transaction], T]) -> T:
+        """Run ``work`` in a transaction of its own and commit it.
+
+        Transient failures, a lost connection and a lost commit answer run it
+        again, with back-off and jitter, for ``retry_for_s`` seconds: ``work``
+        must be idempotent. Anything else is raised at once.
+        """
+        with _translated():
+            for attempt in stamina.retry_context(
+                on=self._is_transient,
+                attempts=None,
+                timeout=self.retry_for_s,
+                wait_initial=0.05,
+                wait_max=5.0,
+                wait_jitter=0.25,
+            ):
+                with attempt, self.permits.one():
+                    return self._once(work)
+        raise AssertionError("unreachable: the last attempt raises")
+
+    def _once(self, work: Callable[[neo4j.Transaction], T]) -> T:
+        with (
+            self.driver.session(database=self.database) as session,
+            session.begin_transaction() as transaction,
+        ):
+            result = work(transaction)
+            transaction.commit()
+            return result
+
+    def _is_transient(self, error: Exception) -> bool:
+        transient = is_transient(error)
+        if transient and self.on_wait is not None:
+            self.on_wait(type(error).__name__)
+        return transient
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether the same call may succeed later. Never when the server ran out of memory."""
+    if isinstance(error, failures.Neo4jError) and _OUT_OF_MEMORY in (error.code or ""):
+        return False
+    if isinstance(error, failures.IncompleteCommit):
+        return True
+    if isinstance(error, failures.ServiceUnavailable | failures.SessionExpired):
+        return True
+    return isinstance(error, failures.DriverError | failures.Neo4jError) and error.is_retryable()
+
+
+class _translated:  # noqa: N801 - reads as a word in a with statement
+    """Turn what the driver raises into our errors, without the statement's parameters."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None or isinstance(error, MemgraphError):
+            return
+        if isinstance(error, failures.AuthError):
+            raise GraphRefused(
+                "Neo4j refused the user or password; check MEMGRAPH_NEO4J__USER and __PASSWORD",
+                status=error.code,
+            ) from None
+        if isinstance(error, Exception) and is_transient(error):
+            raise GraphUnavailable(
+                "Neo4j does not answer; is it running? `memgraph status` tells, "
+                "`memgraph up` starts a local one",
+                kind=type(error).__name__,
+            ) from error
+        if isinstance(error, failures.DriverError | failures.Neo4jError):
+            status = getattr(error, "code", None) or type(error).__name__
+            raise GraphRefused(f"Neo4j refused a statement: {status}", status=status) from error
+
+
+def row_of(record: neo4j.Record) -> Row:
+    """A record as a dict of plain Python values."""
+    return {name: native(record[name]) for name in record.keys()}  # noqa: SIM118 - a tuple
+
+
+def native(value: Any) -> Any:
+    """Turn driver values into plain Python: aware UTC datetimes, lists, dicts."""
+    if isinstance(value, neo4j.time.DateTime):
+        return value.to_native().astimezone(UTC)
+    if isinstance(value, list):
+        return [native(v) for v in value]
+    if isinstance(value, Mapping):
+        return {k: native(v) for k, v in value.items()}
+    return value

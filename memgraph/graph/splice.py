@@ -1,0 +1,208 @@
+"""FOLLOWS: put new prompts into the order of their session, under the session's lock.
+
+A prompt follows the one its sender names; otherwise the one before it by
+(created_at, prompt_id) in its session. Appending looks only at the tail kept on
+the session; a late arrival looks back. The edges are a function of the set of
+prompts, so neither order nor batches show.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+from memgraph.domain.mutations import Place
+from memgraph.graph.transaction import Transaction
+
+Position = tuple[datetime, str]
+"""(created_at, prompt_id): the order of prompts in a session."""
+
+LOCK_SESSIONS = """\
+UNWIND $rows AS row
+MATCH (s:Session {tenant_id: $tenant_id, session_id: row.session_id})
+SET s.write_id = $write_id
+RETURN row.session_id AS session_id, s.tail_prompt_id AS tail_prompt_id, s.tail_at AS tail_at"""
+
+# Everything from the last prompt before the late arrivals on.
+READ_NEIGHBOURS = """\
+UNWIND $rows AS row
+MATCH (s:Session {tenant_id: $tenant_id, session_id: row.session_id})
+CALL (s, row) {
+  MATCH (s)<-[:PART_OF]-(p:Prompt)
+  WHERE p.created_at < row.from_at
+  RETURN max(p.created_at) AS before_at
+}
+MATCH (s)<-[:PART_OF]-(p:Prompt)
+WHERE p.created_at >= coalesce(before_at, row.from_at)
+RETURN row.session_id AS session_id, p.prompt_id AS prompt_id, p.created_at AS created_at,
+       EXISTS { (p)-[:FOLLOWS {stated: true}]->(:Prompt) } AS is_stated"""
+
+UNLINK = """\
+UNWIND $rows AS row
+MATCH (p:Prompt {tenant_id: $tenant_id, prompt_id: row.prompt_id})-[r:FOLLOWS]->(:Prompt)
+WHERE r.stated = false
+DELETE r"""
+
+LINK = """\
+UNWIND $rows AS row
+MATCH (p:Prompt {tenant_id: $tenant_id, prompt_id: row.prompt_id})
+MATCH (q:Prompt {tenant_id: $tenant_id, prompt_id: row.previous_prompt_id})
+CREATE (p)-[:FOLLOWS {gap_ms: row.gap_ms, stated: false}]->(q)
+RETURN count(*) AS matched"""
+
+LINK_STATED = """\
+UNWIND $rows AS row
+MATCH (p:Prompt {tenant_id: $tenant_id, prompt_id: row.prompt_id})
+MERGE (q:Prompt {tenant_id: $tenant_id, prompt_id: row.previous_prompt_id})
+  ON CREATE SET q:Placeholder
+MERGE (p)-[r:FOLLOWS]->(q)
+  ON CREATE SET r.stated = true
+RETURN count(r) AS matched"""
+
+# Both ends are known only when the later of the two has arrived.
+SET_GAPS = """\
+UNWIND $rows AS row
+MATCH (p:Prompt {tenant_id: $tenant_id, prompt_id: row.prompt_id})-[r:FOLLOWS]-(q:Prompt)
+WHERE r.gap_ms IS NULL AND p.created_at IS NOT NULL AND q.created_at IS NOT NULL
+SET r.gap_ms = startNode(r).created_at.epochMillis - endNode(r).created_at.epochMillis"""
+
+SET_TAILS = """\
+UNWIND $rows AS row
+MATCH (s:Session {tenant_id: $tenant_id, session_id: row.session_id})
+SET s.tail_prompt_id = row.tail_prompt_id, s.tail_at = row.tail_at
+RETURN count(*) AS matched"""
+
+
+def splice(tx: Transaction, places: list[Place], filled: Iterable[str]) -> None:
+    """Link the new prompts of a batch. ``filled`` are those that were placeholders before."""
+    if not places:
+        return
+    sessions: dict[str, list[Place]] = defaultdict(list)
+    for place in places:
+        sessions[place.session_id].append(place)
+    tails = _lock(tx, sorted(sessions))
+    late = {s: _first(p) for s, p in sessions.items() if _is_late(tails[s], p)}
+    known = _neighbours(tx, late) if late else {}
+    links: list[dict[str, Any]] = []
+    relinked: list[str] = []
+    for session_id, new in sessions.items():
+        if session_id in late:
+            order = _Order(known.get(session_id, []), new)
+            relinked.extend(order.relinked)
+        else:
+            tail = tails[session_id]
+            order = _Order([(tail, True)] if tail else [], new)
+        links.extend(order.links)
+    _write(tx, sessions, tails, links, relinked)
+    _link_stated(tx, places, set(filled))
+
+
+class _Order:
+    """The order of a stretch of a session with its new prompts, and the edges that follow."""
+
+    def __init__(self, known: list[tuple[Position, bool]], new: list[Place]) -> None:
+        stated = {position[1]: is_stated for position, is_stated in known}
+        positions = sorted(position for position, _ in known)
+        fresh = set()
+        for place in new:
+            fresh.add(place.prompt_id)
+            stated[place.prompt_id] = place.previous_prompt_id is not None
+            position = (place.created_at, place.prompt_id)
+            # Read back in this transaction, the new prompts are among the known ones.
+            if bisect_left(positions, position) == len(positions) or (
+                positions[bisect_left(positions, position)] != position
+            ):
+                insort(positions, position)
+        self.links: list[dict[str, Any]] = []
+        self.relinked: list[str] = []
+        for before, after in pairwise(positions):
+            prompt_id = after[1]
+            if stated[prompt_id] or not (prompt_id in fresh or before[1] in fresh):
+                continue
+            if prompt_id not in fresh:
+                self.relinked.append(prompt_id)
+            self.links.append(_link(before, after))
+
+
+def _link(before: Position, after: Position) -> dict[str, Any]:
+    return {
+        "prompt_id": after[1],
+        "previous_prompt_id": before[1],
+        "gap_ms": _epoch_ms(after[0]) - _epoch_ms(before[0]),
+    }
+
+
+def _epoch_ms(at: datetime) -> int:
+    """Whole milliseconds since 1970, rounded down as the server's epochMillis does."""
+    delta = at - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
+
+
+def _position(place: Place) -> Position:
+    return (place.created_at, place.prompt_id)
+
+
+def _first(places: list[Place]) -> datetime:
+    return min(place.created_at for place in places)
+
+
+def _is_late(tail: Position | None, places: list[Place]) -> bool:
+    return tail is not None and min(map(_position, places)) < tail
+
+
+def _lock(tx: Transaction, session_ids: list[str]) -> dict[str, Position | None]:
+    rows = tx.rows(LOCK_SESSIONS, [{"session_id": s} for s in session_ids])
+    tx.expect(len(rows), len(session_ids), "lock_sessions")
+    return {
+        r["session_id"]: (r["tail_at"], r["tail_prompt_id"]) if r["tail_prompt_id"] else None
+        for r in rows
+    }
+
+
+def _neighbours(
+    tx: Transaction, late: dict[str, datetime]
+) -> dict[str, list[tuple[Position, bool]]]:
+    rows = [{"session_id": s, "from_at": at} for s, at in sorted(late.items())]
+    known: dict[str, list[tuple[Position, bool]]] = defaultdict(list)
+    for r in tx.rows(READ_NEIGHBOURS, rows):
+        known[r["session_id"]].append(((r["created_at"], r["prompt_id"]), r["is_stated"]))
+    return known
+
+
+def _write(
+    tx: Transaction,
+    sessions: dict[str, list[Place]],
+    tails: dict[str, Position | None],
+    links: list[dict[str, Any]],
+    relinked: list[str],
+) -> None:
+    if relinked:
+        # Not compared: what was first in its session follows nothing yet.
+        tx.rows(UNLINK, [{"prompt_id": p} for p in sorted(relinked)])
+    if links:
+        links.sort(key=lambda row: row["prompt_id"])
+        tx.matched(LINK, links, "link")
+    new_tails = []
+    for session_id in sorted(sessions):
+        newest = max(map(_position, sessions[session_id]))
+        tail = tails[session_id]
+        if tail is None or newest > tail:
+            new_tails.append(
+                {"session_id": session_id, "tail_prompt_id": newest[1], "tail_at": newest[0]}
+            )
+    if new_tails:
+        tx.matched(SET_TAILS, new_tails, "set_tails")
+
+
+def _link_stated(tx: Transaction, places: list[Place], filled: set[str]) -> None:
+    stated = {p.prompt_id: p.previous_prompt_id for p in places if p.previous_prompt_id is not None}
+    if stated:
+        rows = [{"prompt_id": p, "previous_prompt_id": stated[p]} for p in sorted(stated)]
+        tx.matched(LINK_STATED, rows, "link_stated")
+    touched = set(stated) | filled
+    if touched:
+        tx.rows(SET_GAPS, [{"prompt_id": p} for p in sorted(touched)])

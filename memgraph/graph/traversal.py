@@ -1,0 +1,201 @@
+"""Lineage as one statement: breadth first from a root, bounded in depth, fan-out and nodes.
+
+Which way lineage runs is what the relationship classes say (``upstream``). The
+statement is generated per label, direction and depth, and says where it cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from memgraph.domain.schema import PLACEHOLDER, TOMBSTONE, GraphModel, NodeSpec
+
+Direction = Literal["up", "down"]
+
+TEXT_SHOWN = 500
+"""Characters of a text that lineage carries; the node itself has all of it."""
+
+_TENANT = "{tenant_id: $tenant_id}"
+_VISIBLE = f"NOT m:{PLACEHOLDER} AND NOT m:{TOMBSTONE}"
+
+# Nobody said what the response had read: the results of the calls of the response
+# before it to the same prompt. Both directions, so that up and down agree.
+_INFERRED_UP = f"""\
+      MATCH (n:Response)-[:RESPONDS_TO]->(:Prompt)<-[:RESPONDS_TO]-(b:Response {_TENANT})
+      WHERE NOT EXISTS {{ (n)-[:INFORMED_BY]->(:ToolInvocation) }}
+        AND (b.created_at < n.created_at
+             OR b.created_at = n.created_at AND b.response_id < n.response_id)
+      WITH n, b ORDER BY b.created_at DESC, b.response_id DESC LIMIT 1
+      MATCH (b)-[:INVOKES]->(m:ToolInvocation {_TENANT})
+      WHERE {_VISIBLE}
+      RETURN m, {{from: elementId(n), type: 'INFORMED_BY', start: elementId(n), end: elementId(m),
+                 properties: {{}}, is_inferred: true}} AS edge"""
+
+_INFERRED_DOWN = f"""\
+      MATCH (n:ToolInvocation)<-[:INVOKES]-(b:Response)-[:RESPONDS_TO]->(:Prompt)
+            <-[:RESPONDS_TO]-(m:Response {_TENANT})
+      WHERE {_VISIBLE}
+        AND (b.created_at < m.created_at
+             OR b.created_at = m.created_at AND b.response_id < m.response_id)
+      WITH n, m ORDER BY m.created_at, m.response_id LIMIT 1
+      WHERE NOT EXISTS {{ (m)-[:INFORMED_BY]->(:ToolInvocation) }}
+      RETURN m, {{from: elementId(n), type: 'INFORMED_BY', start: elementId(m), end: elementId(n),
+                 properties: {{}}, is_inferred: true}} AS edge"""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Relationship types to follow out of a node and into it."""
+
+    out: tuple[str, ...]
+    into: tuple[str, ...]
+
+
+def steps(model: GraphModel, direction: Direction) -> Steps:
+    """The types that lead to where things came from (up) or to what came of them (down)."""
+    ends = sorted(t for t, specs in model.edge_types.items() if specs[0].upstream == "end")
+    starts = sorted(t for t, specs in model.edge_types.items() if specs[0].upstream == "start")
+    up = Steps(out=tuple(ends), into=tuple(starts))
+    return up if direction == "up" else Steps(out=up.into, into=up.out)
+
+
+@lru_cache(maxsize=256)
+def lineage_statement(model: GraphModel, label: str, directions: tuple[Direction, ...]) -> str:
+    """One row: root, nodes, edges and where it was cut (depth, fan_out, nodes).
+
+    Parameters: tenant_id, the key of ``label``, depth, fan_out, max_nodes.
+    The levels are a fold over a range, so that one plan serves every depth.
+    """
+    spec = model.nodes[label]
+    keys = "".join(f", {name}: ${name}" for name in spec.key)
+    walks = ",\n     ".join(f"{_walk(model, d)} AS {d}" for d in directions)
+    cuts = ",\n     ".join(f"{_cuts(model, d)} AS {d}_cuts" for d in directions)
+    carried = ", ".join(directions)
+    nodes = " + ".join(f"{d}.seen" for d in directions)
+    return f"""\
+MATCH (root:{label} {{tenant_id: $tenant_id{keys}}})
+WHERE NOT root:{PLACEHOLDER} AND NOT root:{TOMBSTONE}
+WITH root, {walks}
+WITH root, {carried},
+     {cuts}
+WITH root, {" + ".join(f"{d}.edges" for d in directions)} AS edges,
+     {" + ".join(f"{d}_cuts" for d in directions)} AS cuts,
+     COLLECT {{ UNWIND {nodes} AS n WITH DISTINCT n RETURN {_node_map(model)} }} AS nodes
+RETURN elementId(root) AS root, nodes, edges, cuts"""
+
+
+def _walk(model: GraphModel, direction: Direction) -> str:
+    follow = steps(model, direction)
+    inferred = _INFERRED_UP if direction == "up" else _INFERRED_DOWN
+    return f"""\
+reduce(walk = {{frontier: [root], seen: [root], edges: [], cuts: []}},
+            level IN range(1, $depth) |
+  head([groups IN [COLLECT {{
+    UNWIND walk.frontier AS n
+    WITH n WHERE n = root OR NOT n:{_hubs(model)}
+    CALL (n) {{
+      CALL (n) {{
+      MATCH (n)-[r:{"|".join(follow.out)}]->(m {_TENANT})
+      WHERE {_VISIBLE}
+      RETURN m, {_edge_map()} AS edge
+      UNION ALL
+      MATCH (n)<-[r:{"|".join(follow.into)}]-(m {_TENANT})
+      WHERE {_VISIBLE}
+      RETURN m, {_edge_map()} AS edge
+      UNION ALL
+{inferred}
+      }}
+      WITH m, edge LIMIT $fan_out + 1
+      RETURN collect({{m: m, edge: edge}}) AS found
+    }}
+    RETURN {{found: found[..$fan_out], is_over: size(found) > $fan_out}}
+  }}] |
+  head([found IN [reduce(all = [], g IN groups | all + g.found)] |
+  head([fresh IN [COLLECT {{
+    UNWIND found AS one
+    WITH DISTINCT one.m AS m WHERE NOT m IN walk.seen
+    RETURN m
+  }}] |
+  {{frontier: fresh[..$max_nodes - size(walk.seen)],
+    seen: walk.seen + fresh[..$max_nodes - size(walk.seen)],
+    edges: walk.edges + [one IN found | one.edge],
+    cuts: walk.cuts
+          + CASE WHEN any(g IN groups WHERE g.is_over) THEN ['fan_out'] ELSE [] END
+          + CASE WHEN size(fresh) > $max_nodes - size(walk.seen) THEN ['nodes'] ELSE [] END}}
+  ])])]))"""
+
+
+def _cuts(model: GraphModel, direction: Direction) -> str:
+    """Where a walk was cut; by depth when its last nodes lead on to new ones."""
+    follow = steps(model, direction)
+    return f"""\
+{direction}.cuts + COLLECT {{
+       UNWIND {direction}.frontier AS n
+       WITH n WHERE NOT n:{_hubs(model)}
+       MATCH (n)-[r:{"|".join((*follow.out, *follow.into))}]-(m {_TENANT})
+       WHERE {_VISIBLE} AND NOT m IN {direction}.seen
+         AND CASE WHEN startNode(r) = n THEN type(r) IN {list(follow.out)}
+                  ELSE type(r) IN {list(follow.into)} END
+       RETURN 'depth' LIMIT 1
+     }}"""
+
+
+def _hubs(model: GraphModel) -> str:
+    return "|".join(sorted(s.label for s in model.nodes.values() if s.is_hub))
+
+
+def _edge_map() -> str:
+    return (
+        "{from: elementId(n), type: type(r), start: elementId(startNode(r)),\n"
+        "                 end: elementId(endNode(r)), properties: properties(r),\n"
+        "                 is_inferred: false}"
+    )
+
+
+def _node_map(model: GraphModel) -> str:
+    """What a reader needs of a node: its identity, how to call it, and what it cost."""
+    shown = sorted({name for spec in model.nodes.values() for name in _shown(spec)})
+    texts = sorted(
+        {
+            p.name
+            for spec in model.nodes.values()
+            for p in spec.properties
+            if p.name in ("text", "template_text")
+        }
+    )
+    fields = [f".{name}" for name in shown if name not in texts]
+    fields += [f"{name}: left(n.{name}, {TEXT_SHOWN})" for name in texts]
+    return (
+        "{id: elementId(n), labels: labels(n), properties: n {" + ", ".join(fields) + "},\n"
+        "     session_id: CASE WHEN n:Prompt THEN head([(n)-[:PART_OF]->(s:Session) |"
+        " s.session_id]) END,\n"
+        "     price: CASE WHEN n:Response THEN head(COLLECT {\n"
+        "       MATCH (n)-[:USES_MODEL]->(:Model)<-[:VERSION_OF]-(v:ModelVersion)\n"
+        "       WHERE v.tenant_id = $tenant_id AND v.valid_from <= n.created_at\n"
+        "       RETURN v {.version, .input_usd_per_1k, .output_usd_per_1k, .valid_from}\n"
+        "       ORDER BY v.valid_from DESC LIMIT 1 }) END}"
+    )
+
+
+_DETAILS = frozenset(
+    {
+        "status",
+        "model_id",
+        "provider",
+        "finish_reason",
+        "error_type",
+        "error",
+        "role",
+        "kind",
+        "uri",
+    }
+    | {"latency_ms", "cost_usd", "total_tokens", "duration_ms", "retry_count", "value", "source"}
+    | {"comment", "author", "valid_from", "message", "created_at", "text", "template_text"}
+)
+
+
+def _shown(spec: NodeSpec) -> set[str]:
+    names = {p.name for p in spec.properties}
+    return {spec.caption, *spec.key} | (_DETAILS & names)

@@ -1,0 +1,1 @@
+"""Ingestion: from files and events to the graph."""

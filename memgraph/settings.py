@@ -1,0 +1,149 @@
+"""One frozen settings tree, read once, from the environment and an optional TOML file.
+
+``MEMGRAPH_…`` with ``__`` for nesting; ``…_FILE`` reads a secret from a file.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings.sources import PydanticBaseSettingsSource
+
+PREFIX = "MEMGRAPH_"
+_OTHER_PREFIXES = ("MEMGRAPH_TEST_",)
+"""Read by the tests, not settings."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Neo4jSettings(_Section):
+    uri: str = Field("", description="Bolt or neo4j URI. Empty: the local stack of data_dir.")
+    user: str = Field("neo4j", description="User of the server.")
+    password: SecretStr = Field(SecretStr(""), description="Password of the server.")
+    database: str = Field("neo4j", description="Database on the server.")
+    max_connections: int = Field(100, ge=1, description="Connections kept open at most.")
+    max_concurrent: int = Field(100, ge=1, description="Operations at the same time.")
+    acquire_timeout_ms: int = Field(5_000, ge=1, description="Longest wait for a permit, ms.")
+    retry_for_s: float = Field(30.0, ge=0, description="How long a failed write is tried again, s.")
+
+
+class IngestSettings(_Section):
+    batch: int = Field(500, ge=1, le=10_000, description="Events in one transaction.")
+    writers: int = Field(2, ge=1, le=16, description="Transactions at the same time.")
+    wait_for_server_s: float = Field(
+        600.0, ge=0, description="How long ingestion waits for a server that went away, s."
+    )
+
+
+class LineageSettings(_Section):
+    depth: int = Field(6, ge=1, le=12, description="Steps followed unless asked otherwise.")
+    fan_out: int = Field(50, ge=1, le=1_000, description="Edges followed from one node.")
+    max_nodes: int = Field(1_000, ge=1, le=10_000, description="Nodes of one answer.")
+
+
+class LocalSettings(_Section):
+    heap_mb: int = Field(512, ge=256, description="Heap of a local Neo4j, MB.")
+    page_cache_mb: int = Field(128, ge=16, description="Page cache of a local Neo4j, MB.")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Unknown names are an error."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+    )
+
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("memgraph"),
+        description="Where the local stack keeps its data.",
+    )
+    tenant: str = Field(
+        "default", min_length=1, max_length=512, description="Tenant of the command line."
+    )
+    promoted_metadata: dict[str, tuple[str, ...]] = Field(
+        default={"Session": ("task_id", "trial")},
+        description="Metadata keys per label that become properties with an index.",
+    )
+    neo4j: Neo4jSettings = Neo4jSettings()
+    ingest: IngestSettings = IngestSettings()
+    lineage: LineageSettings = LineageSettings()
+    local: LocalSettings = LocalSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment overrules the file, which comes in as the initial values."""
+        return (_Environment(settings_cls), init_settings)
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, with secrets from ``…_FILE`` and no unknown names."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        variables = dict(super()._load_env_vars())
+        prefix = PREFIX.lower()
+        for name in [n for n in variables if n.startswith(prefix) and n.endswith("_file")]:
+            path = variables.pop(name)
+            variables[name.removesuffix("_file")] = Path(path or "").read_text().strip()
+        return variables
+
+
+class SettingsError(ValueError):
+    """A setting is unknown or wrong. The message names it, never its value."""
+
+
+def load_settings(config: Path | None = None) -> Settings:
+    """Read the TOML file ``config`` and the environment. Raises SettingsError."""
+    _refuse_unknown_variables()
+    try:
+        values: dict[str, Any] = tomllib.loads(config.read_text()) if config else {}
+        return Settings(**values)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"cannot read settings: {error}") from None
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}"
+            for e in error.errors(include_url=False, include_input=False)
+        ]
+        raise SettingsError("; ".join(lines)) from None
+
+
+def _refuse_unknown_variables() -> None:
+    known = {variable for variable, _ in variables()}
+    for name in os.environ:
+        if not name.startswith(PREFIX) or name.startswith(_OTHER_PREFIXES):
+            continue
+        if name.removesuffix("_FILE") not in known:
+            raise SettingsError(f"{name} is not a setting; `memgraph config` lists them")
+
+
+def variables(section: type[BaseModel] = Settings, prefix: str = PREFIX) -> list[tuple[str, Any]]:
+    """Every environment variable with its field, in the order of the tree."""
+    found: list[tuple[str, Any]] = []
+    for name, field in section.model_fields.items():
+        variable = prefix + name.upper()
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found.extend(variables(kind, variable + "__"))
+        else:
+            found.append((variable, field))
+    return found
