@@ -18,6 +18,9 @@ FOR (n:Application) REQUIRE (n.tenant_id, n.application_id) IS UNIQUE;
 CREATE CONSTRAINT session_session_id_unique IF NOT EXISTS
 FOR (n:Session) REQUIRE (n.tenant_id, n.session_id) IS UNIQUE;
 
+CREATE RANGE INDEX session_created_at_range IF NOT EXISTS
+FOR (n:Session) ON (n.tenant_id, n.created_at);
+
 CREATE RANGE INDEX session_purpose_range IF NOT EXISTS
 FOR (n:Session) ON (n.tenant_id, n.purpose);
 

@@ -46,6 +46,7 @@ class LivingWriter:
     def __init__(self, model: GraphModel) -> None:
         self._model = model
         self._mappers = {label: plan.RowMapper(plan_spec) for label, plan_spec in _living(model)}
+        self._columns = plan.Columns()
         self._clocked = {label: _clocked(spec) for label, spec in _living(model)}
 
     def write_changes(self, tx: Transaction, batch: dict[int, Mutation]) -> LivingOutcome:
@@ -94,7 +95,10 @@ class LivingWriter:
             self._row(spec, key, one.state, i)
             for i, (key, one) in enumerate(zip(keys, fresh, strict=True))
         ]
-        known = {r["i"]: r for r in tx.rows(plan.merge_new(spec, plan.columns(rows)), rows)}
+        known = {
+            r["i"]: r
+            for r in tx.rows(plan.merge_new(spec, self._columns.of(spec.label, rows)), rows)
+        }
         to_update: list[Key] = []
         for i, (key, folded) in enumerate(zip(keys, fresh, strict=True)):
             if i not in known:
@@ -138,7 +142,11 @@ class LivingWriter:
             folded.report(outcome)
             rows.append(self._row(spec, key, folded.state, stored["i"]))
         if rows:
-            tx.matched(plan.update_living(spec, plan.columns(rows)), rows, f"update_{spec.snake}")
+            tx.matched(
+                plan.update_living(spec, self._columns.of(spec.label, rows)),
+                rows,
+                f"update_{spec.snake}",
+            )
 
     def _stored(self, spec: NodeSpec, answer: Row) -> LivingState:
         return LivingState.stored(answer["properties"], self._clocked[spec.label])

@@ -219,8 +219,11 @@ def validate(graph: Graph, model: GraphModel, directory: Path) -> None:
     ]
     if lines:
         more = f" and {len(lines) - 1} more" if lines[1:] else ""
+        remedy = "run `memgraph migrate`"
+        if not files and not found.part(promoted=True):
+            remedy = "someone changed the server; run those statements of the migrations again"
         raise SchemaOutdated(
-            f"the schema of the graph is outdated ({lines[0]}{more}); run `memgraph migrate`",
+            f"the schema of the graph is outdated ({lines[0]}{more}); {remedy}",
             differences=lines,
         )
 

@@ -2,12 +2,13 @@
 
 A statement lists the properties it sets one by one: an explicit list plans as
 ``MergeUniqueNode`` without the Eager that a map needs. It names only the
-columns that the batch has, so a sparse class costs what it carries.
+columns that this process has seen, so a sparse class costs what it carries and
+the server plans each statement a few times, not once per batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +16,7 @@ import orjson
 
 from memgraph.domain.mutations import Key
 from memgraph.domain.schema import PLACEHOLDER, TOMBSTONE, EdgeSpec, NodeSpec, PropertySpec
-from memgraph.domain.values import Lifecycle
+from memgraph.domain.values import MAX_KEY_CHARS, Lifecycle
 
 ROW_INDEX = "i"
 """Column that carries a row's position, so that an answer can name it."""
@@ -51,8 +52,10 @@ def _text(value: Any) -> str:
     return str(value)  # an enumeration becomes its value
 
 
-def _promoted_text(value: Any) -> str:
-    return value if isinstance(value, str) else _json(value)
+def _promoted_text(value: Any) -> str | None:
+    """What a promoted property holds; a longer value stays in the metadata alone."""
+    text = value if isinstance(value, str) else _json(value)
+    return text if len(text) <= MAX_KEY_CHARS else None
 
 
 _ENCODERS: dict[str, Callable[[Any], Any]] = {
@@ -97,7 +100,8 @@ class RowMapper:
         if not isinstance(metadata, Mapping):
             return {}
         found = {p.name: metadata.get(p.metadata_key or "") for p in self._promoted}
-        return {name: _promoted_text(v) for name, v in found.items() if v is not None}
+        texts = {name: _promoted_text(v) for name, v in found.items() if v is not None}
+        return {name: text for name, text in texts.items() if text is not None}
 
 
 def decode(spec: NodeSpec | EdgeSpec, properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,13 +115,19 @@ def decode(spec: NodeSpec | EdgeSpec, properties: Mapping[str, Any]) -> dict[str
     return decoded
 
 
-def columns(rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    """The columns that any row has."""
-    found: set[str] = set()
-    for row in rows:
-        found.update(row)
-    found.discard(ROW_INDEX)
-    return frozenset(found)
+class Columns:
+    """The columns seen so far, per class or ends. Grows, so that statements settle."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Hashable, frozenset[str]] = {}
+
+    def of(self, name: Hashable, rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+        """Add the columns of ``rows`` and return all. Threads may share it."""
+        seen = self._seen.get(name, frozenset())
+        grown = seen.union(*(row.keys() for row in rows)) - {ROW_INDEX}
+        if grown != seen:
+            self._seen[name] = grown
+        return grown
 
 
 def key_row(spec: NodeSpec, key: Key) -> dict[str, Any]:

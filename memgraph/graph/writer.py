@@ -71,6 +71,7 @@ class Writer:
         self._mappers = {label: plan.RowMapper(spec) for label, spec in model.nodes.items()}
         self._edge_mappers = {ends: plan.RowMapper(spec) for ends, spec in model.edges.items()}
         self._living = LivingWriter(model)
+        self._columns = plan.Columns()
         self._tenants: set[str] = set()
 
     def write(
@@ -137,7 +138,7 @@ class Writer:
     def _merge_tenant(self, tx: Transaction) -> None:
         spec = self._model.nodes["Tenant"]
         row = {plan.ROW_INDEX: 0, "created_at": now(), "name": tx.tenant_id}
-        tx.rows(plan.merge_new(spec, plan.columns([row])), [row])
+        tx.rows(plan.merge_new(spec, self._columns.of("Tenant", [row])), [row])
 
     def _write_facts(self, tx: Transaction, batch: _Batch) -> None:
         by_label: dict[str, list[tuple[int, Mutation]]] = defaultdict(list)
@@ -174,7 +175,7 @@ class Writer:
             row[plan.ROW_INDEX] = index
             rows.append(row)
         rows.sort(key=lambda row: [row[name] for name in spec.key])
-        present = plan.columns(rows)
+        present = self._columns.of(spec.label, rows)
         placeholders: set[int] = set()
         for known in tx.rows(plan.merge_new(spec, present), rows):
             if known["is_placeholder"]:
@@ -230,7 +231,8 @@ class Writer:
         for ends, rows in sorted(groups.items()):
             edge_spec = self._model.edges[ends]
             start, end = self._model.nodes[ends[0]], self._model.nodes[ends[2]]
-            statement = plan.merge_fact_edges(edge_spec, start, end, plan.columns(rows))
+            present = self._columns.of(ends, rows)
+            statement = plan.merge_fact_edges(edge_spec, start, end, present)
             sent = {row[plan.ROW_INDEX]: row["fact_hash"] for row in rows}
             for stored in tx.rows(statement, rows):
                 self._settle(batch, stored["i"], sent[stored["i"]], stored["fact_hash"])
@@ -246,7 +248,8 @@ class Writer:
         for ends in sorted(groups):
             start, end = self._model.nodes[ends[0]], self._model.nodes[ends[2]]
             rows = [groups[ends][key] for key in sorted(groups[ends])]
-            statement = plan.merge_edges(self._model.edges[ends], start, end, plan.columns(rows))
+            present = self._columns.of(ends, rows)
+            statement = plan.merge_edges(self._model.edges[ends], start, end, present)
             tx.matched(statement, rows, ends[1].lower())
 
     def _edge_row(self, edge: Edge) -> dict[str, Any]:
@@ -293,7 +296,7 @@ class Writer:
             )
             rows.append({**row, plan.ROW_INDEX: refusal.index})
         if rows:
-            tx.rows(plan.merge_new(spec, plan.columns(rows)), rows)
+            tx.rows(plan.merge_new(spec, self._columns.of(spec.label, rows)), rows)
 
 
 class _Cycles(Exception):  # a signal to the loop above, never seen outside

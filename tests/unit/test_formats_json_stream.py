@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memgraph.domain.errors import InvalidInput
@@ -16,6 +16,7 @@ from memgraph.services.ingest.formats import json_stream
 from memgraph.services.ingest.formats.json_stream import Raw, parse, raw_records, split
 from memgraph.services.ingest.formats.records import Problem
 
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda children: st.lists(children) | st.dictionaries(st.text(), children),
@@ -61,6 +62,7 @@ def offset(data: bytes, raw: Raw) -> int:
     return sum(len(line) + 1 for line in lines) + raw.column - 1
 
 
+@PATIENT
 @given(st.lists(VALUES), LAYOUTS, SIZES)
 def test_any_array_in_any_chunks_is_what_json_reads(
     array: list[Any], layout: dict[str, Any], sizes: list[int]
@@ -73,6 +75,7 @@ def test_any_array_in_any_chunks_is_what_json_reads(
         assert data.startswith(raw.data, offset(data, raw))
 
 
+@PATIENT
 @given(st.lists(VALUES), st.sampled_from(["\n", "\r\n", "\n\n \n"]), st.booleans(), SIZES)
 def test_any_lines_in_any_chunks_are_what_json_reads(
     records: list[Any], end: str, is_ended: bool, sizes: list[int]
@@ -87,6 +90,7 @@ def test_any_lines_in_any_chunks_are_what_json_reads(
         assert data.startswith(raw.data, offset(data, raw))
 
 
+@PATIENT
 @given(st.lists(OBJECTS), LAYOUTS, SIZES, st.data())
 def test_a_truncated_array_gives_the_whole_records_before_and_one_problem(
     array: list[Any], layout: dict[str, Any], sizes: list[int], data: st.DataObject
@@ -99,6 +103,7 @@ def test_a_truncated_array_gives_the_whole_records_before_and_one_problem(
     assert last.error.rule == "the file ends before its array is closed"
 
 
+@PATIENT
 @given(st.binary(), SIZES)
 def test_no_bytes_break_it(data: bytes, sizes: list[int]) -> None:
     for start in (b"", b"[", b"[{", b'{\n\n"'):
@@ -239,7 +244,7 @@ def test_memory_stays_flat(separator: bytes, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_files_may_be_compressed_and_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
-    data = b'\xef\xbb\xbf[{"a": 1}, {"a": 2}]'
+    data = b'\xef\xbb\xbf\n[{"a": 1}, {"a": 2}]'
     path = tmp_path / "records.json"
     path.write_bytes(data)
     packed = tmp_path / "packed.json.gz"

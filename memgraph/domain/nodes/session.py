@@ -23,6 +23,9 @@ class Session(LivingNode):
     caption = "title"
 
     session_id = StringProperty(required=True, help_text="Key of the session.")
+    created_at = DateTimeNeo4jFormatProperty(
+        required=True, index=True, help_text="When it began or was first named, UTC."
+    )
     title = StringProperty(help_text="What people call it.")
     purpose = StringProperty(enum=Purpose, index=True, help_text="What the session is for.")
     is_active = BooleanProperty(help_text="Open for further prompts.")

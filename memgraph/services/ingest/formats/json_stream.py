@@ -86,7 +86,7 @@ def split(chunks: Iterable[bytes]) -> Iterator[Raw | Problem]:
     stream = iter(chunks)
     cutter = _Cutter()
     try:
-        head = _head(stream, cutter).removeprefix(codecs.BOM_UTF8)
+        head = cutter.pass_blanks(_head(stream, cutter).removeprefix(codecs.BOM_UTF8))
         rest = chain([head], stream)
         if head.startswith(_UTF_16_OR_32):
             yield cutter.problem("is not UTF-8")
