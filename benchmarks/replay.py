@@ -103,6 +103,11 @@ class Replay:
             session.own.update(key for key in keys if key.startswith(scope))
         self._sessions.append(session)
 
+    @property
+    def sessions(self) -> int:
+        """Sessions of the source."""
+        return len(self._sessions)
+
     def replays_for(self, nodes: int) -> int:
         """How many replays make at least so many nodes."""
         one, two = (sum(self.expected(n).nodes.values()) for n in (1, 2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -82,3 +83,23 @@ def writer(graph: Graph, model: GraphModel) -> Writer:
 @pytest.fixture
 def reader(graph: Graph, model: GraphModel) -> Reader:
     return Reader(graph, model)
+
+
+def _real_file(name: str) -> Path:
+    """The whole file where it is at hand, else the excerpt that comes with the tests."""
+    root = Path(__file__).parent
+    shared = Path(os.environ.get("MEMGRAPH_TEST_DATA", root.parent.parent / "shared" / "data"))
+    whole = shared / name
+    return whole if whole.is_file() else root / "data" / name
+
+
+@pytest.fixture(scope="session")
+def conversations() -> Path:
+    """Real customer-service conversations."""
+    return _real_file("tau_bench_airline.json")
+
+
+@pytest.fixture(scope="session")
+def prompt_versions() -> Path:
+    """Real versions of prompts."""
+    return _real_file("prompt_versions.jsonl")

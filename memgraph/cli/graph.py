@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -81,35 +82,34 @@ def generate(settings: Settings, *, name: str) -> None:
 @settings_options
 def config(settings: Settings, *, as_json: bool) -> None:
     """Print the settings in force, secrets masked."""
-    tree = _masked(settings)
     if as_json:
-        print_json(tree)
+        print_json(_nested(_leaves(settings)))
         return
-    for name, value in _flat(tree):
+    for name, value in _leaves(settings):
         click.echo(f"{name} = {value}")
 
 
-def _masked(section: BaseModel) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
+def _leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every setting by its dotted name, secrets masked."""
     for name in type(section).model_fields:
         value = getattr(section, name)
         if isinstance(value, BaseModel):
-            tree[name] = _masked(value)
+            yield from _leaves(value, f"{prefix}{name}.")
         elif isinstance(value, SecretStr):
-            tree[name] = "********" if value.get_secret_value() else ""
+            yield prefix + name, "********" if value.get_secret_value() else ""
         else:
-            tree[name] = value
+            yield prefix + name, value
+
+
+def _nested(leaves: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in leaves:
+        *sections, last = name.split(".")
+        branch = tree
+        for part in sections:
+            branch = branch.setdefault(part, {})
+        branch[last] = value
     return tree
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for name, value in tree.items():
-        if isinstance(value, dict) and all(isinstance(v, dict | str | int) for v in value.values()):
-            rows.extend(_flat(value, f"{prefix}{name}."))
-        else:
-            rows.append((prefix + name, value))
-    return rows
 
 
 COMMANDS = (migrate, schema, config)

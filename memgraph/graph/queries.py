@@ -3,7 +3,9 @@
 A query file says nothing of tenants, placeholders or tombstones. Loading turns
 ``(p:Prompt {prompt_id: $id})`` into
 ``(p:Prompt&!Placeholder&!Tombstone {tenant_id: $tenant_id, prompt_id: $id})``, at every
-anchor and every hop, and refuses a node pattern that has no label and was not bound before.
+anchor and every hop, and refuses what it cannot do that to: a node that has no label
+and was not bound before, any other form of a node, and ``[:TYPE*]``, which passes nodes
+without a pattern; write ``((:Label)-[:TYPE]->(:Label)){0,32}``.
 
 A file begins with a header of comment lines ``// name: value``: purpose,
 parameters, columns, index, bound, and ``include`` when it ends like another file.
@@ -12,6 +14,7 @@ parameters, columns, index, bound, and ``include`` when it ends like another fil
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,8 +25,13 @@ from memgraph.graph.cypher_files import cypher_root
 HEADER = ("purpose", "parameters", "columns", "index", "bound")
 
 _HEADER_LINE = re.compile(r"^//\s*(\w+):\s*(.*)$")
-_LABELLED = re.compile(r"\((\w*):([A-Z]\w*(?:\|[A-Z]\w*)*)\s*(\{|\))")
-_UNLABELLED = re.compile(r"(?:-|>|\bMATCH\s|,\s*)\((\w*)\s*(?:\{[^}]*\})?\)(?=\s*(?:-|<-|\n|,|$))")
+_LITERAL = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`[^`]*`|//[^\n]*|/\*.*?\*/""", re.S)
+_NODE = re.compile(r"(\w*)(?::([A-Z]\w*(?:\|[A-Z]\w*)*))?\s*(\{.*\})?", re.S)
+_LIKE_A_NODE = re.compile(r"\w*\s*(?:[:{]|WHERE\b|IS\s+(?!NOT\b|NULL\b))|\w+\s+\$")
+_ARROW_BEFORE = re.compile(r"(?:--|\]-)>?\s*\Z")
+_ARROW_AFTER = re.compile(r"\s*<?(?:--|-\[)")
+_CALL = re.compile(r"\bCALL\s*\Z|\w\Z(?<!\bMATCH)(?<!\bMERGE)(?<!\bCREATE)")
+_UNSEEN_NODES = re.compile(r"-\[[^\]]*\*|(?:--|\]-)>?\s*[*+{]")
 _ALIAS = re.compile(r"\bAS (\w+)|\b(\w+) IN\b")
 _VISIBLE = f"&!{PLACEHOLDER}&!{TOMBSTONE}"
 
@@ -75,17 +83,45 @@ def _split(path: Path) -> tuple[dict[str, str], str]:
 
 def scope_to_tenant(name: str, text: str) -> str:
     """Add the tenant and the visibility labels to every node pattern. Raises ValueError."""
-    bound = {m[1] for m in _LABELLED.finditer(text)} | {
-        n for pair in _ALIAS.findall(text) for n in pair
-    }
-    for pattern in _UNLABELLED.finditer(text):
-        if pattern[1] not in bound:
-            raise ValueError(f"query {name}: node pattern ({pattern[1]}) has no label")
-
-    def scoped(match: re.Match[str]) -> str:
-        variable, labels, rest = match.groups()
+    # Same length, so that places in one are places in the other.
+    masked = _LITERAL.sub(lambda m: " " * len(m[0]), text)
+    if _UNSEEN_NODES.search(masked):
+        raise ValueError(f"query {name}: a path of variable length has nodes without a pattern")
+    patterns = list(_node_patterns(name, masked))
+    bound = {m[1] for m in patterns if m[2]} | {n for pair in _ALIAS.findall(masked) for n in pair}
+    parts, at = [], 0
+    for match in sorted(patterns, key=lambda m: m.start()):
+        variable, labels, properties = match.groups()
+        if not labels:
+            if not variable or variable not in bound:
+                raise ValueError(f"query {name}: node pattern ({variable}) has no label")
+            continue
         labels = f"({labels})" if "|" in labels else labels
-        close = ", " if rest == "{" else "})"
-        return f"({variable}:{labels}{_VISIBLE} {{tenant_id: $tenant_id{close}"
+        parts += [
+            text[at : match.start()],
+            f"{variable}:{labels}{_VISIBLE} {{tenant_id: $tenant_id",
+        ]
+        at = match.start(3) + 1 if properties else match.end()
+        parts.append(", " if properties else "}")
+    return "".join([*parts, text[at:]])
 
-    return _LABELLED.sub(scoped, text)
+
+def _node_patterns(name: str, masked: str) -> Iterator[re.Match[str]]:
+    """Find the inside of every node pattern: what is in parentheses and no call or expression."""
+    opened: list[int] = []
+    for place, character in enumerate(masked):
+        if character == "(":
+            opened.append(place)
+        elif character == ")" and opened:
+            start = opened.pop()
+            before = masked[:start]
+            if _CALL.search(before):
+                continue
+            if match := _NODE.fullmatch(masked, start + 1, place):
+                yield match
+            elif (
+                _LIKE_A_NODE.match(masked, start + 1, place)
+                or _ARROW_BEFORE.search(before)
+                or _ARROW_AFTER.match(masked, place + 1)
+            ):
+                raise ValueError(f"query {name}: cannot scope ({masked[start + 1 : place]})")

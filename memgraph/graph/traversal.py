@@ -18,31 +18,43 @@ TEXT_SHOWN = 500
 """Characters of a text that lineage carries; the node itself has all of it."""
 
 _TENANT = "{tenant_id: $tenant_id}"
-_VISIBLE = f"NOT m:{PLACEHOLDER} AND NOT m:{TOMBSTONE}"
+_HIDDEN = f"{PLACEHOLDER}|{TOMBSTONE}"
 
 # Nobody said what the response had read: the results of the calls of the response
 # before it to the same prompt. Both directions, so that up and down agree.
 _INFERRED_UP = f"""\
-      MATCH (n:Response)-[:RESPONDS_TO]->(:Prompt)<-[:RESPONDS_TO]-(b:Response {_TENANT})
-      WHERE NOT EXISTS {{ (n)-[:INFORMED_BY]->(:ToolInvocation) }}
+      MATCH (n:Response)-[:RESPONDS_TO]->(:Prompt {_TENANT})<-[:RESPONDS_TO]-(b:Response {_TENANT})
+      WHERE NOT b:{_HIDDEN} AND NOT EXISTS {{ (n)-[:INFORMED_BY]->(:ToolInvocation {_TENANT}) }}
         AND (b.created_at < n.created_at
              OR b.created_at = n.created_at AND b.response_id < n.response_id)
       WITH n, b ORDER BY b.created_at DESC, b.response_id DESC LIMIT 1
       MATCH (b)-[:INVOKES]->(m:ToolInvocation {_TENANT})
-      WHERE {_VISIBLE}
+      WHERE NOT m:{_HIDDEN}
       RETURN m, {{from: elementId(n), type: 'INFORMED_BY', start: elementId(n), end: elementId(m),
                  properties: {{}}, is_inferred: true}} AS edge"""
 
 _INFERRED_DOWN = f"""\
-      MATCH (n:ToolInvocation)<-[:INVOKES]-(b:Response)-[:RESPONDS_TO]->(:Prompt)
-            <-[:RESPONDS_TO]-(m:Response {_TENANT})
-      WHERE {_VISIBLE}
-        AND (b.created_at < m.created_at
-             OR b.created_at = m.created_at AND b.response_id < m.response_id)
-      WITH n, m ORDER BY m.created_at, m.response_id LIMIT 1
-      WHERE NOT EXISTS {{ (m)-[:INFORMED_BY]->(:ToolInvocation) }}
+      MATCH (n:ToolInvocation)<-[:INVOKES]-(b:Response {_TENANT})
+      WHERE NOT b:{_HIDDEN}
+      CALL (b) {{
+        MATCH (b)-[:RESPONDS_TO]->(:Prompt {_TENANT})<-[:RESPONDS_TO]-(m:Response {_TENANT})
+        WHERE NOT m:{_HIDDEN}
+          AND (b.created_at < m.created_at
+               OR b.created_at = m.created_at AND b.response_id < m.response_id)
+        RETURN m ORDER BY m.created_at, m.response_id LIMIT 1
+      }}
+      WITH n, m WHERE NOT EXISTS {{ (m)-[:INFORMED_BY]->(:ToolInvocation {_TENANT}) }}
       RETURN m, {{from: elementId(n), type: 'INFORMED_BY', start: elementId(m), end: elementId(n),
                  properties: {{}}, is_inferred: true}} AS edge"""
+
+
+# Of the version that answered; when nobody said which, of the one that was valid then.
+_PRICE = f"""head(COLLECT {{
+       MATCH (n)-[:USES_MODEL]->(:Model {_TENANT})<-[:VERSION_OF]-(v:ModelVersion {_TENANT})
+       WITH n, v, EXISTS {{ (n)-[:USES_MODEL]->(v) }} AS is_stated
+       WHERE is_stated OR v.valid_from <= n.created_at
+       RETURN v {{.version, .input_usd_per_1k, .output_usd_per_1k, .valid_from}}
+       ORDER BY is_stated DESC, v.valid_from DESC LIMIT 1 }})"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,7 @@ def lineage_statement(model: GraphModel, label: str, directions: tuple[Direction
     nodes = " + ".join(f"{d}.seen" for d in directions)
     return f"""\
 MATCH (root:{label} {{tenant_id: $tenant_id{keys}}})
-WHERE NOT root:{PLACEHOLDER} AND NOT root:{TOMBSTONE}
+WHERE NOT root:{_HIDDEN}
 WITH root, {walks}
 WITH root, {carried},
      {cuts}
@@ -87,8 +99,6 @@ RETURN elementId(root) AS root, nodes, edges, cuts"""
 
 
 def _walk(model: GraphModel, direction: Direction) -> str:
-    follow = steps(model, direction)
-    inferred = _INFERRED_UP if direction == "up" else _INFERRED_DOWN
     return f"""\
 reduce(walk = {{frontier: [root], seen: [root], edges: [], cuts: []}},
             level IN range(1, $depth) |
@@ -96,17 +106,7 @@ reduce(walk = {{frontier: [root], seen: [root], edges: [], cuts: []}},
     UNWIND walk.frontier AS n
     WITH n WHERE n = root OR NOT n:{_hubs(model)}
     CALL (n) {{
-      CALL (n) {{
-      MATCH (n)-[r:{"|".join(follow.out)}]->(m {_TENANT})
-      WHERE {_VISIBLE}
-      RETURN m, {_edge_map()} AS edge
-      UNION ALL
-      MATCH (n)<-[r:{"|".join(follow.into)}]-(m {_TENANT})
-      WHERE {_VISIBLE}
-      RETURN m, {_edge_map()} AS edge
-      UNION ALL
-{inferred}
-      }}
+{_neighbours(model, direction)}
       WITH m, edge LIMIT $fan_out + 1
       RETURN collect({{m: m, edge: edge}}) AS found
     }}
@@ -129,17 +129,35 @@ reduce(walk = {{frontier: [root], seen: [root], edges: [], cuts: []}},
 
 def _cuts(model: GraphModel, direction: Direction) -> str:
     """Where a walk was cut; by depth when its last nodes lead on to new ones."""
-    follow = steps(model, direction)
     return f"""\
 {direction}.cuts + COLLECT {{
-       UNWIND {direction}.frontier AS n
-       WITH n WHERE NOT n:{_hubs(model)}
-       MATCH (n)-[r:{"|".join((*follow.out, *follow.into))}]-(m {_TENANT})
-       WHERE {_VISIBLE} AND NOT m IN {direction}.seen
-         AND CASE WHEN startNode(r) = n THEN type(r) IN {list(follow.out)}
-                  ELSE type(r) IN {list(follow.into)} END
-       RETURN 'depth' LIMIT 1
-     }}"""
+    UNWIND {direction}.frontier AS n
+    WITH n WHERE n = root OR NOT n:{_hubs(model)}
+    CALL (n) {{
+{_neighbours(model, direction)}
+      RETURN m
+    }}
+    WITH m WHERE NOT m IN {direction}.seen
+    RETURN 'depth' LIMIT 1
+  }}"""
+
+
+def _neighbours(model: GraphModel, direction: Direction) -> str:
+    """Every visible ``m`` one step from ``n``, with its ``edge``."""
+    follow = steps(model, direction)
+    inferred = _INFERRED_UP if direction == "up" else _INFERRED_DOWN
+    return f"""\
+      CALL (n) {{
+      MATCH (n)-[r:{"|".join(follow.out)}]->(m {_TENANT})
+      WHERE NOT m:{_HIDDEN}
+      RETURN m, {_edge_map()} AS edge
+      UNION ALL
+      MATCH (n)<-[r:{"|".join(follow.into)}]-(m {_TENANT})
+      WHERE NOT m:{_HIDDEN}
+      RETURN m, {_edge_map()} AS edge
+      UNION ALL
+{inferred}
+      }}"""
 
 
 def _hubs(model: GraphModel) -> str:
@@ -169,13 +187,9 @@ def _node_map(model: GraphModel) -> str:
     fields += [f"{name}: left(n.{name}, {TEXT_SHOWN})" for name in texts]
     return (
         "{id: elementId(n), labels: labels(n), properties: n {" + ", ".join(fields) + "},\n"
-        "     session_id: CASE WHEN n:Prompt THEN head([(n)-[:PART_OF]->(s:Session) |"
-        " s.session_id]) END,\n"
-        "     price: CASE WHEN n:Response THEN head(COLLECT {\n"
-        "       MATCH (n)-[:USES_MODEL]->(:Model)<-[:VERSION_OF]-(v:ModelVersion)\n"
-        "       WHERE v.tenant_id = $tenant_id AND v.valid_from <= n.created_at\n"
-        "       RETURN v {.version, .input_usd_per_1k, .output_usd_per_1k, .valid_from}\n"
-        "       ORDER BY v.valid_from DESC LIMIT 1 }) END}"
+        "     session_id: CASE WHEN n:Prompt THEN head(COLLECT {\n"
+        f"       MATCH (n)-[:PART_OF]->(s:Session {_TENANT}) RETURN s.session_id }}) END,\n"
+        f"     price: CASE WHEN n:Response THEN {_PRICE} END}}"
     )
 
 

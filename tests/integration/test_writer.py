@@ -94,7 +94,9 @@ class TestFacts:
     def test_a_conflict_inside_one_batch_keeps_the_first(
         self, graph: Graph, writer: Writer, tenant: str
     ) -> None:
-        result = write(writer, tenant, prompt("p", 0, "a"), prompt("p", 0, "b"), prompt("p", 0, "a"))
+        result = write(
+            writer, tenant, prompt("p", 0, "a"), prompt("p", 0, "b"), prompt("p", 0, "a")
+        )
         assert result.outcomes == [STORED, DEAD, DUPLICATE]
 
     def test_a_conflict_leaves_no_edges_or_mentions_behind(
@@ -189,9 +191,7 @@ class TestAnyOrder:
         assert counts["relationships"] == {"PART_OF": 1, "RESPONDS_TO": 1}
 
 
-def digest_of(
-    graph: Graph, model: GraphModel, batches: list[list[bytes]], threads: int = 1
-) -> str:
+def digest_of(graph: Graph, model: GraphModel, batches: list[list[bytes]], threads: int = 1) -> str:
     """The digest after writing ``batches`` in a fresh tenant, dealt out to threads."""
     tenant = f"order-{uuid7()}"
     writer = Writer(graph, model)

@@ -85,11 +85,26 @@ def _around() -> list[bytes]:
     return [
         session("se1", -5, "created", title="T", metadata={"task_id": 5}),
         session("se2", 500, "closed", title="T2"),
-        event(type="score", event_id="sc1", timestamp=at(501), name="reward", value=1.0, session_id="s1"),
-        event(type="score", event_id="sc2", timestamp=at(502), name="ok", value=0.5, response_id="r1b"),
-        event(type="handoff", event_id="h1", timestamp=at(30), response_id="r3", to_agent_id="human"),
-        event(type="agent", event_id="ag1", timestamp=at(0), agent={"id": "human", "name": "Human"}),
-        event(type="agent", event_id="ag2", timestamp=at(9), agent={"id": "human", "status": "busy"}),
+        event(
+            type="score",
+            event_id="sc1",
+            timestamp=at(501),
+            name="reward",
+            value=1.0,
+            session_id="s1",
+        ),
+        event(
+            type="score", event_id="sc2", timestamp=at(502), name="ok", value=0.5, response_id="r1b"
+        ),
+        event(
+            type="handoff", event_id="h1", timestamp=at(30), response_id="r3", to_agent_id="human"
+        ),
+        event(
+            type="agent", event_id="ag1", timestamp=at(0), agent={"id": "human", "name": "Human"}
+        ),
+        event(
+            type="agent", event_id="ag2", timestamp=at(9), agent={"id": "human", "status": "busy"}
+        ),
         template("1.0.0"),
         template("1.1.0", previous_version="1.0.0", parent={"id": "base", "version": "1.0.0"}),
         event(

@@ -10,4 +10,4 @@ CALL (c) {
   WITH p LIMIT $limit + 1
   RETURN collect(p) AS prompts
 }
-WITH prompts, c {.context_id, .title, .kind, .uri} AS related
+WITH prompts[..$limit] AS prompts, size(prompts) > $limit AS is_cut, c {.context_id, .title, .kind, .uri} AS related

@@ -6,20 +6,22 @@
 // include: impact/summary
 MATCH (t:PromptTemplate {template_id: $id})
 WHERE t.version IS NOT NULL AND ($version IS NULL OR t.version = $version)
+WITH t ORDER BY t.created_at, t.version
 WITH collect(t) AS roots
 WHERE size(roots) > 0
 CALL (roots) {
   UNWIND roots AS t
-  MATCH (t)<-[:INHERITS*0..32]-(c:PromptTemplate)
-  RETURN collect(DISTINCT c) AS family
+  MATCH ANY SHORTEST (t) ((:PromptTemplate)<-[:INHERITS]-(:PromptTemplate)){0,32} (c:PromptTemplate)
+  WITH DISTINCT c ORDER BY c.template_id, c.version
+  RETURN collect(c) AS family
 }
 CALL (family) {
   UNWIND family AS t
   MATCH (t)<-[:INSTANTIATES]-(p:Prompt)
-  WITH p LIMIT $limit + 1
+  WITH DISTINCT p LIMIT $limit + 1
   RETURN collect(p) AS prompts
 }
-WITH prompts, {
+WITH prompts[..$limit] AS prompts, size(prompts) > $limit AS is_cut, {
   template_id: $id,
   versions: [t IN roots | t.version],
   children: [t IN family WHERE NOT t IN roots | t {.template_id, .version, .name}]

@@ -8,16 +8,17 @@ MATCH (t:ToolInvocation {tool_name: $id})
 WITH t LIMIT $limit + 1
 WITH collect(t) AS invocations
 WHERE size(invocations) > 0
+WITH invocations[..$limit] AS invocations, size(invocations) > $limit AS is_cut
 CALL (invocations) {
   UNWIND invocations AS t
-  RETURN count(t) AS total, count(CASE WHEN t.status = 'failed' THEN 1 END) AS failed,
+  RETURN count(CASE WHEN t.status = 'failed' THEN 1 END) AS failed,
          sum(t.retry_count) AS retries, avg(t.duration_ms) AS average_duration_ms
 }
 CALL (invocations) {
   UNWIND invocations AS t
   MATCH (t)<-[:INVOKES]-(:Response)-[:RESPONDS_TO]->(p:Prompt)
-  WITH DISTINCT p LIMIT $limit + 1
-  RETURN collect(p) AS prompts
+  RETURN collect(DISTINCT p) AS prompts
 }
-WITH prompts, {tool_name: $id, invocations: total, failed: failed, retries: retries,
-               average_duration_ms: average_duration_ms} AS related
+WITH prompts, is_cut,
+     {tool_name: $id, invocations: size(invocations), failed: failed, retries: retries,
+      average_duration_ms: average_duration_ms} AS related

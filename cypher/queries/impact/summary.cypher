@@ -1,9 +1,9 @@
 // purpose: Shared ending of the impact queries: what stands on a list of prompts.
-// parameters: limit integer; expects related map and prompts list<node> of at most $limit + 1
+// parameters: none; expects related map, prompts list<node>, is_cut boolean
 // columns: related map, is_cut boolean, prompts integer, sessions integer, live_sessions integer, responses integer, errors integer, cost_usd float, first_used_at datetime, last_used_at datetime, top_sessions list<map>, agents list<map>, applications list<map>, scores list<map>
 // index: none: starts from bound nodes
-// bound: 1 row over at most $limit prompts
-WITH related, prompts[..$limit] AS prompts, size(prompts) > $limit AS is_cut
+// bound: 1 row over the prompts
+WITH related, prompts, is_cut
 CALL (prompts) {
   UNWIND prompts AS p
   MATCH (p)-[:PART_OF]->(s:Session)

@@ -2,12 +2,12 @@
 // parameters: error_id string
 // columns: path list<map>
 // index: error_error_id_unique
-// bound: 1 row, at most 32 steps
+// bound: 1 row, at most 32 steps; the farthest error when the beginning is farther away or in a cycle
 MATCH (e:Error {error_id: $error_id})
 CALL (e) {
-  MATCH path = (e)-[:TRIGGERED_BY*0..32]->(first:Error)
-  WHERE NOT EXISTS { (first)-[:TRIGGERED_BY]->(:Error) }
-  RETURN nodes(path) AS errors ORDER BY length(path) LIMIT 1
+  MATCH path = SHORTEST 1 (e) ((:Error)-[:TRIGGERED_BY]->(:Error)){0,32} (first:Error)
+  WITH nodes(path) AS errors, EXISTS { (first)-[:TRIGGERED_BY]->(:Error) } AS goes_on
+  RETURN errors ORDER BY goes_on, CASE WHEN goes_on THEN -size(errors) ELSE size(errors) END LIMIT 1
 }
 RETURN [x IN errors | x {.error_id, .error_type, .message, .severity, .created_at,
         invocation: head(COLLECT { MATCH (i:Invocation)-[:CAUSED_ERROR]->(x)

@@ -69,7 +69,7 @@ def _class_name(value: Any) -> str | None:
     for name in ("type", "event_type", "eventType"):
         if name in value:
             tag = value[name]
-            return _CLASS_OF_TAG.get(tag) if isinstance(tag, str) else None
+            return _CLASS_OF_TAG.get(tag, "unknown") if isinstance(tag, str) else "unknown"
     if "response" in value:
         return "ResponseEvent"
     return "PromptEvent" if "prompt" in value else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Annotated, Any
 
 from pydantic import (
@@ -63,6 +64,8 @@ def _check_json(value: Any) -> Any:
             size += len(item)
         elif isinstance(item, int) and not isinstance(item, bool) and abs(item) > MAX_INTEGER:
             raise PydanticCustomError("integer_range", "must fit 64 bits")
+        elif isinstance(item, float) and not isfinite(item):
+            raise PydanticCustomError("finite", "must be a finite number")
         else:
             size += 8
         if size > MAX_JSON_BYTES:

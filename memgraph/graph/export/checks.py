@@ -25,8 +25,9 @@ from memgraph.graph.export.records import (
 )
 from memgraph.graph.export.typed import check_of
 
-class Flaw(Exception):  # noqa: N818 - becomes InvalidInput once its position is known
-    """A field of a record breaks a rule."""
+
+class Flaw(Exception):
+    """A field of a record breaks a rule. Becomes InvalidInput once its position is known."""
 
     def __init__(self, field: str, rule: str) -> None:
         super().__init__(f"{field}: {rule}")
@@ -111,9 +112,9 @@ def checked(raws: Iterable[Raw], model: GraphModel) -> Iterator[Checked]:
         if isinstance(raw, Footer):
             footer = raw
             continue
+        if isinstance(raw, RawNode) and content.relationships:
+            raise Flaw("node", "comes after a relationship").at(raw.position)
         try:
-            if isinstance(raw, RawNode) and content.relationships:
-                raise Flaw("node", "comes after a relationship")
             found, line = checker.check(raw)
         except Flaw as flaw:
             raise flaw.at(raw.position) from None

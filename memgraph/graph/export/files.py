@@ -23,7 +23,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_LEVEL = 3
 """Higher costs several times the time and saves a few per cent of such text."""
 _BUFFER = 1 << 20
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def _put(part: Path, target: Path) -> None:
 
 def check_directory(target: Path) -> None:
     """Raise InvalidInput unless ``target`` is free for an export: absent, empty, or an export."""
-    if target.is_dir() and any(target.iterdir()) and not (target / _MANIFEST).is_file():
+    if target.is_dir() and any(target.iterdir()) and not (target / MANIFEST).is_file():
         raise InvalidInput("target", "is a folder that holds something else")
     if target.exists() and not target.is_dir():
         raise InvalidInput("target", "is a file; this format writes a folder")
@@ -80,7 +80,8 @@ class Output:
             packed = gzip.GzipFile("", "wb", _GZIP_LEVEL, self._file, mtime=0)
             body = io.BufferedWriter(cast(io.RawIOBase, packed), _BUFFER)
             self._body = self._stack.enter_context(body)
-        self._spool = self._stack.enter_context(tempfile.TemporaryFile(dir=path.parent))
+        spool = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - the stack closes it
+        self._spool = self._stack.enter_context(spool)
         self.write = self._body.write
         self.spool = self._spool.write
 
@@ -101,10 +102,11 @@ class Output:
 
 def _create(path: Path) -> BinaryIO:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    return cast(BinaryIO, os.fdopen(descriptor, "wb", _BUFFER))
+    return os.fdopen(descriptor, "wb", _BUFFER)
 
 
 def is_compressed(target: Path) -> bool:
+    """Whether the name asks for gzip."""
     return target.suffix == ".gz"
 
 
@@ -116,7 +118,7 @@ def opened(source: Path) -> Iterator[BinaryIO]:
             magic = file.read(len(_GZIP_MAGIC))
             file.seek(0)
             if magic != _GZIP_MAGIC:
-                yield cast(BinaryIO, file)
+                yield file
                 return
             with gzip.GzipFile(fileobj=file) as unpacked:
                 yield cast(BinaryIO, io.BufferedReader(unpacked, _BUFFER))

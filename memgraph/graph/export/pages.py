@@ -115,10 +115,11 @@ def _resumed(keys: Sequence[str], lead: str = " AND ") -> str:
     if len(keys) == 1:
         return ""
     last = len(keys) - 1
-    cases = [f"WHEN {keys[0]} > $after_0 THEN true"]
-    for i in range(1, last):
-        cases.append(f"WHEN {keys[i]} > $after_{i} THEN true WHEN {keys[i]} < $after_{i} THEN false")
-    return f"{lead}CASE {' '.join(cases)} ELSE {keys[last]} >= $after_{last} END"
+    cases = "".join(
+        f" WHEN {keys[i]} > $after_{i} THEN true WHEN {keys[i]} < $after_{i} THEN false"
+        for i in range(last)
+    )
+    return f"{lead}CASE{cases} ELSE {keys[last]} >= $after_{last} END"
 
 
 def _sliced(variable: str, sent: Sequence[str]) -> str:

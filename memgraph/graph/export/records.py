@@ -134,6 +134,7 @@ def canonical_json(text: str) -> orjson.Fragment:
 
 
 def portable_float(value: float) -> float | str:
+    """A number, or the name of one that JSON does not have."""
     value = float(value)
     if math.isfinite(value):
         return value

@@ -74,6 +74,7 @@ class Restorer:
         self._nodes: dict[tuple[str, tuple[str, ...]], _Nodes] = {}
         self._edges: dict[tuple[str, str, str], list[CheckedEdge]] = {}
         self._size_bytes = 0
+        self._columns = plan.Columns()
         self._buried: set[tuple[str, tuple[Any, ...]]] = set()
         """Tombstones of this tenant that the file knows alive. Grows only with them."""
         self.nodes = self.relationships = self.skipped = 0
@@ -82,7 +83,7 @@ class Restorer:
         """Make the tenant known, as the first event of a tenant does."""
         spec = self._model.nodes["Tenant"]
         row = {plan.ROW_INDEX: 0, "created_at": now(), "name": self._tenant_id}
-        statement = plan.merge_new(spec, plan.columns([row]))
+        statement = plan.merge_new(spec, self._columns.of(spec.label, [row]))
         self._write(lambda tx: tx.rows(statement, [row]))
 
     def add(self, item: Checked) -> None:
@@ -128,7 +129,8 @@ class Restorer:
     def _write_nodes(self, batch: _Nodes) -> None:
         members = list(batch.members.values())
         rows = [{plan.ROW_INDEX: i, **item.row} for i, item in enumerate(members)]
-        buried = self._write(lambda tx: _merge_nodes(tx, batch.spec, batch.extra, members, rows))
+        statement = create_nodes(batch.spec, batch.extra, self._columns.of(batch.spec.label, rows))
+        buried = self._write(lambda tx: _merge_nodes(tx, statement, batch, rows))
         self._buried.update((batch.spec.label, members[i].key) for i in buried)
         self._done(len(members) - len(buried), 0, skipped=len(buried))
 
@@ -153,22 +155,18 @@ class Restorer:
 
 
 def _merge_nodes(
-    tx: Transaction,
-    spec: NodeSpec,
-    extra: tuple[str, ...],
-    members: Sequence[CheckedNode],
-    rows: list[dict[str, Any]],
+    tx: Transaction, create: str, batch: _Nodes, rows: list[dict[str, Any]]
 ) -> list[int]:
     """Create what is new, restore what was known. Returns the rows that are tombstones here."""
-    known = tx.rows(create_nodes(spec, extra, plan.columns(rows)), rows)
-    buried: list[int] = []
-    if TOMBSTONE not in extra:
-        buried = [row["i"] for row in known if row["is_tombstone"]]
-    if PLACEHOLDER in extra:
+    known = {row["i"]: row["is_tombstone"] for row in tx.rows(create, rows)}
+    buried = [i for i in known if known[i] and TOMBSTONE not in batch.extra]
+    if PLACEHOLDER in batch.extra:
         return buried
-    waiting = [rows[row["i"]] for row in known if row["i"] not in set(buried)]
+    waiting = [rows[i] for i in sorted(known.keys() - set(buried))]
     if waiting:
-        restored = {row["i"] for row in tx.rows(restore_nodes(spec, extra), waiting)}
+        answer = tx.rows(restore_nodes(batch.spec, batch.extra), waiting)
+        restored = {row["i"] for row in answer}
+        members = list(batch.members.values())
         for row in waiting:
             if row[plan.ROW_INDEX] not in restored:
                 raise _node_conflict(members[row[plan.ROW_INDEX]])

@@ -42,10 +42,8 @@ def check_of(declared: PropertySpec, *, is_key: bool) -> Check:
 
 
 def _string(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be a string")
-    if len(value) > MAX_TEXT_CHARS:
-        raise ValueError(f"must not exceed {MAX_TEXT_CHARS} characters")
+    if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS:
+        raise ValueError(f"must be a string of at most {MAX_TEXT_CHARS} characters")
     return value
 
 
@@ -83,25 +81,25 @@ _NOT_FINITE = {name: float(name) for name in ("NaN", "Infinity", "-Infinity")}
 def _float(value: Any) -> float:
     if isinstance(value, str) and value in _NOT_FINITE:
         return _NOT_FINITE[value]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("must be a number")
-    return float(value)
+    if type(value) is float or type(value) is int:
+        return float(value)
+    raise ValueError("must be a number")
 
 
 def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false")
-    return value
+    if value is True or value is False:
+        return bool(value)
+    raise ValueError("must be true or false")
 
 
 def _datetime(value: Any) -> datetime:
     try:
         at = datetime.fromisoformat(value) if isinstance(value, str) else value
-        if at.tzinfo is None:
-            raise ValueError
-        utc: datetime = at.astimezone(UTC)
+        utc: datetime | None = at.astimezone(UTC) if at.tzinfo else None
     except (ValueError, OverflowError, AttributeError):
-        raise ValueError("must be a time with its zone, ISO 8601") from None
+        utc = None
+    if utc is None:
+        raise ValueError("must be a time with its zone, ISO 8601")
     return utc
 
 

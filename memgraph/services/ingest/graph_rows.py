@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -230,13 +231,19 @@ def _tool_calls(m: Mutation, response: Ref, event: ev.ResponseEvent) -> None:
 
 
 def _arguments(arguments: str | None) -> Any:
-    """Arguments come as JSON inside a string; what is no JSON stays the string it is."""
-    if arguments is None:
-        return None
+    """Arguments come as JSON inside a string; what is no JSON stays the string it is.
+
+    So does what holds a number that the parser would round.
+    """
+    if arguments is None or _LONG_NUMBER.search(arguments):
+        return arguments
     try:
         return orjson.loads(arguments)
     except orjson.JSONDecodeError:
         return arguments
+
+
+_LONG_NUMBER = re.compile(r"[0-9]{19}")
 
 
 def _session(event: ev.SessionEvent, m: Mutation) -> None:
