@@ -83,25 +83,22 @@ def lineage_statement(model: GraphModel, label: str, directions: tuple[Direction
     spec = model.nodes[label]
     keys = "".join(f", {name}: ${name}" for name in spec.key)
     walks = ",\n     ".join(f"{_walk(model, d)} AS {d}" for d in directions)
-    cuts = ",\n     ".join(f"{_cuts(model, d)} AS {d}_cuts" for d in directions)
-    carried = ", ".join(directions)
-    nodes = " + ".join(f"{d}.seen" for d in directions)
+    edges, nodes, cuts = (
+        " + ".join(f"{d}.{part}" for d in directions) for part in ("edges", "seen", "cuts")
+    )
     return f"""\
 MATCH (root:{label} {{tenant_id: $tenant_id{keys}}})
 WHERE NOT root:{_HIDDEN}
 WITH root, {walks}
-WITH root, {carried},
-     {cuts}
-WITH root, {" + ".join(f"{d}.edges" for d in directions)} AS edges,
-     {" + ".join(f"{d}_cuts" for d in directions)} AS cuts,
-     COLLECT {{ UNWIND {nodes} AS n WITH DISTINCT n RETURN {_node_map(model)} }} AS nodes
-RETURN elementId(root) AS root, nodes, edges, cuts"""
+RETURN elementId(root) AS root, {edges} AS edges, {cuts} AS cuts,
+     COLLECT {{ UNWIND {nodes} AS n WITH DISTINCT n RETURN {_node_map(model)} }} AS nodes"""
 
 
 def _walk(model: GraphModel, direction: Direction) -> str:
+    """A fold over the levels; one more than asked for tells whether depth was what ended it."""
     return f"""\
 reduce(walk = {{frontier: [root], seen: [root], edges: [], cuts: []}},
-            level IN range(1, $depth) |
+            level IN range(1, $depth + 1) |
   head([groups IN [COLLECT {{
     UNWIND walk.frontier AS n
     WITH n WHERE n = root OR NOT n:{_hubs(model)}
@@ -118,28 +115,16 @@ reduce(walk = {{frontier: [root], seen: [root], edges: [], cuts: []}},
     WITH DISTINCT one.m AS m WHERE NOT m IN walk.seen
     RETURN m
   }}] |
-  {{frontier: fresh[..$max_nodes - size(walk.seen)],
-    seen: walk.seen + fresh[..$max_nodes - size(walk.seen)],
-    edges: walk.edges + [one IN found | one.edge],
-    cuts: walk.cuts
-          + CASE WHEN any(g IN groups WHERE g.is_over) THEN ['fan_out'] ELSE [] END
-          + CASE WHEN size(fresh) > $max_nodes - size(walk.seen) THEN ['nodes'] ELSE [] END}}
-  ])])]))"""
-
-
-def _cuts(model: GraphModel, direction: Direction) -> str:
-    """Where a walk was cut; by depth when its last nodes lead on to new ones."""
-    return f"""\
-{direction}.cuts + COLLECT {{
-    UNWIND {direction}.frontier AS n
-    WITH n WHERE n = root OR NOT n:{_hubs(model)}
-    CALL (n) {{
-{_neighbours(model, direction)}
-      RETURN m
-    }}
-    WITH m WHERE NOT m IN {direction}.seen
-    RETURN 'depth' LIMIT 1
-  }}"""
+  head([is_over IN [any(g IN groups WHERE g.is_over)] |
+  CASE WHEN level <= $depth
+  THEN {{frontier: fresh[..$max_nodes - size(walk.seen)],
+        seen: walk.seen + fresh[..$max_nodes - size(walk.seen)],
+        edges: walk.edges + [one IN found | one.edge],
+        cuts: walk.cuts + CASE WHEN is_over THEN ['fan_out'] ELSE [] END
+              + CASE WHEN size(fresh) > $max_nodes - size(walk.seen) THEN ['nodes'] ELSE [] END}}
+  ELSE {{frontier: [], seen: walk.seen, edges: walk.edges,
+        cuts: walk.cuts + CASE WHEN is_over OR size(fresh) > 0 THEN ['depth'] ELSE [] END}}
+  END])])])]))"""
 
 
 def _neighbours(model: GraphModel, direction: Direction) -> str:
