@@ -15,7 +15,7 @@ from typing import Any
 import neo4j
 
 from benchmarks.replay import Expected, edges_of
-from memgraph.domain.mutations import Key, Mutation
+from memgraph.domain.mutations import WEAK, Key, Mutation
 from memgraph.domain.schema import GraphModel
 from memgraph.graph.plan import RowMapper
 
@@ -28,7 +28,10 @@ class Batch:
     """The rows of one transaction."""
 
     facts: dict[str, dict[Key, Row]] = field(default_factory=lambda: defaultdict(dict))
+    named: dict[str, dict[Key, Row]] = field(default_factory=lambda: defaultdict(dict))
+    """Created when they are new, otherwise let be."""
     living: dict[str, dict[Key, Row]] = field(default_factory=lambda: defaultdict(dict))
+    """Created or updated."""
     edges: dict[Ends, dict[tuple[Key, Key], Row]] = field(default_factory=lambda: defaultdict(dict))
     statements: list[tuple[str, list[Row]]] = field(default_factory=list)
 
@@ -60,7 +63,7 @@ def expected(prepared: Iterable[Iterable[Batch]]) -> Expected:
     nodes: dict[str, set[Any]] = defaultdict(set)
     edges: dict[str, set[Any]] = defaultdict(set)
     for batch in (batch for lane in prepared for batch in lane):
-        for group in (batch.facts, batch.living):
+        for group in (batch.facts, batch.named, batch.living):
             for label, found in group.items():
                 nodes[label].update(found)
         for ends, found_edges in batch.edges.items():
@@ -81,11 +84,15 @@ class _Rows:
         batch = Batch()
         for m in mutations:
             for label, key in m.mentions:
-                batch.living[label].setdefault(key, self._node(label, key, {}, m))
+                batch.named[label].setdefault(key, self._node(label, key, {}, m))
             for change in m.changes:
                 label, key = change.ref
                 row = self._node(label, key, change.properties, m)
-                batch.living[label].setdefault(key, {}).update(row)
+                if change.rank == WEAK and key not in batch.living[label]:
+                    batch.named[label].setdefault(key, {}).update(row)
+                else:
+                    weak = batch.named[label].pop(key, {})
+                    batch.living[label].setdefault(key, weak).update(row)
             if m.fact is not None:
                 label, key = m.fact
                 batch.facts[label][key] = self._node(label, key, m.fact_properties, m)
@@ -132,7 +139,7 @@ class _Texts:
         self._model = model
         columns: dict[Any, set[str]] = defaultdict(set)
         for batch in batches:
-            for group in (batch.facts, batch.living, batch.edges):
+            for group in (batch.facts, batch.named, batch.living, batch.edges):
                 for name, rows in group.items():
                     columns[name].update(*(row.keys() for row in rows.values()))
         self._columns = {name: sorted(found) for name, found in columns.items()}
@@ -140,22 +147,23 @@ class _Texts:
     def of(self, batch: Batch) -> list[tuple[str, list[Row]]]:
         steps = []
         for label in self._model.nodes:
-            if label in batch.facts:
-                steps.append((self._fact(label), _sorted(batch.facts[label])))
-            if label in batch.living:
+            for created in (batch.facts, batch.named):
+                if created.get(label):
+                    steps.append((self._create(label), _sorted(created[label])))
+            if batch.living.get(label):
                 steps.append((self._living(label), _sorted(batch.living[label])))
         for ends in sorted(batch.edges):
             steps.append((self._relationship(ends), _sorted(batch.edges[ends])))
         return steps
 
-    def _fact(self, label: str) -> str:
+    def _create(self, label: str) -> str:
         return f"UNWIND $rows AS row\nMERGE {self._node('n', label)}\nON CREATE SET " + ", ".join(
             f"n.{name} = row.{name}" for name in self._settable(label)
         )
 
     def _living(self, label: str) -> str:
         later = [n for n in self._settable(label) if n != "created_at"]
-        text = self._fact(label)
+        text = self._create(label)
         if later:
             sets = ", ".join(f"n.{name} = coalesce(row.{name}, n.{name})" for name in later)
             text += f"\nON MATCH SET {sets}"

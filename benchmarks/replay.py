@@ -108,6 +108,11 @@ class Replay:
         """Sessions of the source."""
         return len(self._sessions)
 
+    @property
+    def events(self) -> int:
+        """Events of one replay."""
+        return sum(len(session.events) for session in self._sessions)
+
     def replays_for(self, nodes: int) -> int:
         """How many replays make at least so many nodes."""
         one, two = (sum(self.expected(n).nodes.values()) for n in (1, 2))

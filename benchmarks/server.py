@@ -63,7 +63,7 @@ def serving(data_dir: Path) -> Iterator[App]:
     )
     try:
         with _connect(stack) as app:
-            migrations.apply(app.graph, app.model, migrations.migrations_directory(), say)
+            migrations.apply(app.graph, app.model, migrations.migrations_directory())
             yield app
     finally:
         if running is None:
@@ -86,6 +86,20 @@ def _connect(stack: StackState) -> App:
         uri=stack.bolt, user=stack.neo4j_user, password=SecretStr(stack.neo4j_password)
     )
     return build(settings.model_copy(update={"neo4j": server}))
+
+
+def settle(app: App) -> None:
+    """Wait until the full-text indexes have what was committed."""
+    app.graph.run("CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()")
+
+
+def cpu_seconds(bench: Bench) -> float:
+    """Processor time used so far by this process and the server (Linux)."""
+    stack = find(bench.data_dir)
+    if stack is None:
+        raise SystemExit(f"no stack runs in {bench.data_dir}")
+    stat = Path(f"/proc/{stack.pids['neo4j']}/stat").read_text().rpartition(")")[2].split()
+    return time.process_time() + (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def environment(app: App) -> dict[str, Any]:

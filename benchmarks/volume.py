@@ -44,9 +44,7 @@ def volume_tenant(bench: Bench, nodes: int) -> str:
     return tenant
 
 
-def _written(
-    app: App, tenant: str, stream: Iterable[tuple[str, Mutation]]
-) -> Iterator[int]:
+def _written(app: App, tenant: str, stream: Iterable[tuple[str, Mutation]]) -> Iterator[int]:
     """Write a stream in lanes, one batch of each under way; yield the size of each batch."""
     lanes: list[list[Mutation]] = [[] for _ in range(WRITERS)]
     under_way: list[Future[object] | None] = [None] * WRITERS

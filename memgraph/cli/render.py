@@ -22,11 +22,22 @@ SHOWN_CHARS = 160
 CAPTION_CHARS = 70
 
 
-def _line(text: str | None, limit: int = SHOWN_CHARS) -> str:
-    """The text on one line, shortened, without control characters."""
-    flat = " ".join((text or "").split())
-    flat = "".join(c if c.isprintable() else "?" for c in flat)
-    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+_JOINERS = "\u200c\u200d"
+"""Not printable by Unicode, but part of words and of emoji."""
+
+
+def _line(text: object, limit: int = SHOWN_CHARS) -> str:
+    """The text on one line, shortened, without control characters.
+
+    Everything that a sender chose goes through here, keys and names included: the
+    terminal must not obey it.
+    """
+    whole = "" if text is None else str(text)
+    looked_at = whole[: 8 * limit]  # a text may be a million characters long
+    flat = " ".join(looked_at.split())
+    flat = "".join(c if c.isprintable() or c in _JOINERS else "?" for c in flat)
+    is_whole = len(flat) <= limit and len(looked_at) == len(whole)
+    return flat if is_whole else flat[: limit - 1] + "…"
 
 
 def _at(value: datetime | str | None) -> str:
@@ -38,7 +49,7 @@ def _usd(value: float | None) -> str:
 
 
 def _scores(scores: list[Row]) -> str:
-    return "  ".join(f"★ {s['name']} {s['value']:g}" for s in scores)
+    return "  ".join(f"★ {_line(s['name'], CAPTION_CHARS)} {s['value']:g}" for s in scores)
 
 
 def addresses(stack: StackState, *, password: bool = False) -> RenderableType:
@@ -83,9 +94,10 @@ def counts(counted: dict[str, dict[str, int]]) -> RenderableType:
 def thread(found: Row) -> RenderableType:
     """A conversation: prompts in order, what they follow when that is no plain sequence."""
     session = found["session"]
-    title = Text(session.get("title") or session["session_id"], style="bold")
-    facts = [session["session_id"], *found["users"], *found["applications"]]
-    facts.append("open" if session.get("is_active") else "closed")
+    title = Text(_line(session.get("title") or session["session_id"]), style="bold")
+    facts = [_line(f) for f in (session["session_id"], *found["users"], *found["applications"])]
+    # Open until somebody says that it is closed.
+    facts.append("closed" if session.get("is_active") is False else "open")
     head = Text.assemble(title, "  ", ("  ".join(facts), "dim"))
     tree = Tree(head)
     if found["scores"]:
@@ -101,21 +113,21 @@ def thread(found: Row) -> RenderableType:
 
 def _prompt(tree: Tree, prompt: Row, before: str | None) -> None:
     label = Text.assemble(
-        (prompt["prompt_id"], "bold cyan"), ("  " + _at(prompt["created_at"]), "dim")
+        (_line(prompt["prompt_id"]), "bold cyan"), ("  " + _at(prompt["created_at"]), "dim")
     )
     follows = prompt["follows"]
     if follows and follows["prompt_id"] != before:
-        label.append(f"  ⑂ follows {follows['prompt_id']}", style="magenta")
+        label.append(f"  ⑂ follows {_line(follows['prompt_id'])}", style="magenta")
     if prompt["agent"]:
-        label.append(f"  → {prompt['agent']}", style="green")
+        label.append(f"  → {_line(prompt['agent'])}", style="green")
     if prompt["template"]:
         used = prompt["template"]
-        label.append(f"  ⟨{used['template_id']}@{used['version']}⟩", style="blue")
+        label.append(f"  ⟨{_line(_version(used))}⟩", style="blue")
     branch = tree.add(label)
     branch.add(Text(_line(prompt["text"] or prompt["content_ref"])))
     for document in prompt["documents"]:
         relevance = document["relevance_score"]
-        shown = f"▤ {document['title'] or document['context_id']}"
+        shown = f"▤ {_line(document['title'] or document['context_id'])}"
         branch.add(
             Text(shown + (f"  {relevance:.2f}" if relevance is not None else ""), style="dim")
         )
@@ -126,26 +138,27 @@ def _prompt(tree: Tree, prompt: Row, before: str | None) -> None:
 
 
 def _response(branch: Tree, response: Row) -> None:
-    facts = [response["model_id"] or "", _usd(response["cost_usd"])]
+    facts = [_line(response["model_id"]), _usd(response["cost_usd"])]
     if response["latency_ms"] is not None:
         facts.append(f"{response['latency_ms']} ms")
     if response["total_tokens"] is not None:
         facts.append(f"{response['total_tokens']} tokens")
     label = Text.assemble(
-        (response["response_id"], "cyan"), ("  " + "  ".join(f for f in facts if f), "dim")
+        (_line(response["response_id"]), "cyan"), ("  " + "  ".join(f for f in facts if f), "dim")
     )
     child = branch.add(label)
     if response["text"] or response["content_ref"]:
         child.add(Text(_line(response["text"] or response["content_ref"])))
     if response["error_type"]:
         message = _line(response["error_message"])
-        child.add(Text(f"✗ {response['error_type']}: {message}", style="red"))
+        child.add(Text(f"✗ {_line(response['error_type'])}: {message}", style="red"))
     for tool in response["tools"]:
         child.add(_tool(tool))
     for handoff in response["handoffs"]:
-        to = handoff["name"] or handoff["agent_id"]
+        to = _line(handoff["name"] or handoff["agent_id"])
         reason = _line(handoff["handoff_reason"])
-        child.add(Text(f"⇒ handed to {to} ({handoff['priority']}): {reason}", style="magenta"))
+        urgency = f" ({handoff['priority']})" if handoff["priority"] else ""
+        child.add(Text(f"⇒ handed to {to}{urgency}: {reason}", style="magenta"))
     if response["scores"]:
         child.add(Text(_scores(response["scores"]), style="yellow"))
 
@@ -153,7 +166,7 @@ def _response(branch: Tree, response: Row) -> None:
 def _tool(tool: Row) -> Text:
     failed = tool["status"] == "failed"
     mark = "✗" if failed else "✓" if tool["status"] == "success" else "…"
-    text = f"{mark} {tool['tool_name']}"
+    text = f"{mark} {_line(tool['tool_name'] or tool['invocation_id'], CAPTION_CHARS)}"
     if tool["retry_count"]:
         text += f"  {tool['retry_count']} retries"
     if tool["duration_ms"] is not None:
@@ -213,11 +226,12 @@ def _edge_notes(edge: Row) -> str:
 def _node(node: Row, model: GraphModel) -> Text:
     label = shapes.label_of(node, model)
     properties = node["properties"]
-    text = Text.assemble((label, "bold"), " ", (shapes.key_of(node, model), "cyan"))
+    text = Text.assemble((label, "bold"), " ", (_line(shapes.key_of(node, model)), "cyan"))
     caption = shapes.caption_of(node, model)
     if caption:
         text.append(f"  “{_line(caption, CAPTION_CHARS)}”")
-    notes = [str(properties[name]) for name in ("status", "role", "kind") if name in properties]
+    named = [properties[name] for name in ("status", "role", "kind") if name in properties]
+    notes = [_line(value, CAPTION_CHARS) for value in named]
     if properties.get("error"):
         notes.append(_line(properties["error"], CAPTION_CHARS))
     if "value" in properties:
@@ -226,12 +240,11 @@ def _node(node: Row, model: GraphModel) -> Text:
         notes.append(_usd(properties["cost_usd"]))
     price = node.get("price")
     if price:
-        notes.append(
-            f"price then ${price['input_usd_per_1k']:g} in, ${price['output_usd_per_1k']:g} out"
-            f" per 1k ({price['version']})"
-        )
+        prices = ((price[f"{way}put_usd_per_1k"], way) for way in ("in", "out"))
+        told = ", ".join(f"${usd:g} {way}" for usd, way in prices if usd is not None)
+        notes.append(f"price then {told} per 1k ({_line(price['version'], CAPTION_CHARS)})")
     if node.get("session_id"):
-        notes.append(f"in {node['session_id']}")
+        notes.append(f"in {_line(node['session_id'])}")
     if notes:
         text.append("  " + "  ".join(notes), style="dim")
     return text
@@ -249,13 +262,13 @@ def impact(kind: str, id_: str, found: Row) -> RenderableType:
     facts.add_row("cost", _usd(found["cost_usd"]))
     facts.add_row("used", f"{_at(found['first_used_at'])} to {_at(found['last_used_at'])}")
     for name in ("versions", "children"):
-        values = [_version(v) for v in related.get(name) or ()]
+        values = [_line(_version(v)) for v in related.get(name) or ()]
         if values:
             facts.add_row(name, Text(", ".join(values)))
     if "failed" in related:
-        told = f"{related['invocations']:,}, {related['failed']:,} failed, {related['retries']:,} retries"
-        facts.add_row("calls", told)
-    parts: list[RenderableType] = [Text(f"{kind} {id_}", style="bold"), facts]
+        counted = (f"{related[n]:,} {n}" for n in ("invocations", "failed", "retries"))
+        facts.add_row("calls", ", ".join(counted))
+    parts: list[RenderableType] = [Text(f"{kind} {_line(id_)}", style="bold"), facts]
     parts.append(_table("scores", found["scores"], ("name", "count", "average", "lowest")))
     parts.append(_table("agents", found["agents"], ("agent_id", "name", "prompts")))
     parts.append(
@@ -284,8 +297,4 @@ def _table(title: str, rows: list[Row], columns: tuple[str, ...]) -> RenderableT
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.2f}"
-    return (
-        _at(value)
-        if isinstance(value, datetime)
-        else _line(str(value if value is not None else ""))
-    )
+    return _at(value) if isinstance(value, datetime) else _line(value)

@@ -1,26 +1,41 @@
 """Count a tenant's nodes and relationships.
 
-The count store answers at once but knows no tenants, so it serves a database
-with one tenant. Otherwise a range of each class's uniqueness index is counted.
+The count store answers at once but knows no tenants, so it serves a tenant that
+has the database to itself. Otherwise a range of each class's uniqueness index is
+counted.
 """
 
 from __future__ import annotations
 
 from memgraph.domain.schema import PLACEHOLDER, TOMBSTONE, GraphModel, NodeSpec
-from memgraph.graph.session import Graph
+from memgraph.graph.session import Graph, Row
 
 Counts = dict[str, dict[str, int]]
 """``nodes`` by label and ``relationships`` by type."""
 
-READ_TENANTS = "MATCH (t:Tenant) RETURN count(t) AS tenants"
+IS_ALONE = """\
+MATCH (t:Tenant)
+WITH count(t) AS tenants
+RETURN tenants = 1 AND EXISTS { (:Tenant {tenant_id: $tenant_id}) } AS is_alone"""
 
 
 def read_counts(graph: Graph, model: GraphModel, tenant_id: str) -> Counts:
     """Count what is visible: no placeholders, no tombstones, no edges that touch them."""
-    tenants = graph.read(READ_TENANTS)[0]["tenants"]
-    statement = store_statement(model) if tenants == 1 else index_statement(model)
+    if _is_alone(graph, tenant_id):
+        rows = graph.read(store_statement(model), tenant_id=tenant_id)
+        # Another tenant may have come in between, and those were its nodes too.
+        if _is_alone(graph, tenant_id):
+            return _summed(rows)
+    return _summed(graph.read(index_statement(model), tenant_id=tenant_id))
+
+
+def _is_alone(graph: Graph, tenant_id: str) -> bool:
+    return bool(graph.read(IS_ALONE, tenant_id=tenant_id)[0]["is_alone"])
+
+
+def _summed(rows: list[Row]) -> Counts:
     counts: Counts = {"nodes": {}, "relationships": {}}
-    for row in graph.read(statement, tenant_id=tenant_id):
+    for row in rows:
         kind = counts[row["kind"]]
         kind[row["name"]] = kind.get(row["name"], 0) + row["n"]
     return {kind: {k: n for k, n in sorted(found.items()) if n} for kind, found in counts.items()}
@@ -33,24 +48,22 @@ def _content(model: GraphModel) -> list[NodeSpec]:
 def store_statement(model: GraphModel) -> str:
     """Counts of the count store, less what is hidden. Only for a database of this tenant."""
     labels = [spec.label for spec in _content(model)]
-    guard = "MATCH (t:Tenant {tenant_id: $tenant_id})\n"
     parts = [
-        f"{guard}CALL () {{ MATCH (n:{label}) RETURN count(n) AS n }}\n"
-        f"RETURN 'nodes' AS kind, '{label}' AS name, n"
+        f"MATCH (n:{label}) WITH count(n) AS n RETURN 'nodes' AS kind, '{label}' AS name, n"
         for label in labels
     ]
     types = sorted({e.type for e in model.edges.values()})
     parts += [
-        f"{guard}CALL () {{ MATCH ()-[r:{type_}]->() RETURN count(r) AS n }}\n"
+        f"MATCH ()-[r:{type_}]->() WITH count(r) AS n\n"
         f"RETURN 'relationships' AS kind, '{type_}' AS name, n"
         for type_ in types
     ]
-    for marker in (PLACEHOLDER, TOMBSTONE):
-        parts.append(
-            f"MATCH (h:{marker} {{tenant_id: $tenant_id}})\n"
-            f"UNWIND [label IN labels(h) WHERE label IN {labels}] AS name\n"
-            f"RETURN 'nodes' AS kind, name, -count(*) AS n"
-        )
+    parts += [
+        f"MATCH (h:{hidden} {{tenant_id: $tenant_id}})\n"
+        f"UNWIND [label IN labels(h) WHERE label IN {labels}] AS name\n"
+        f"RETURN 'nodes' AS kind, name, -count(*) AS n"
+        for hidden in (PLACEHOLDER, f"{TOMBSTONE}&!{PLACEHOLDER}")
+    ]
     parts.append(
         f"CALL () {{\n"
         f"  MATCH (h:{PLACEHOLDER} {{tenant_id: $tenant_id}})-[r]-() RETURN r\n"
@@ -63,19 +76,24 @@ def store_statement(model: GraphModel) -> str:
 
 
 def index_statement(model: GraphModel) -> str:
-    """Counts of a range of the uniqueness index per label; degrees are stored with the nodes."""
+    """Counts of a range of the uniqueness index per label, and of the edges from there."""
     visible = f"!{PLACEHOLDER}&!{TOMBSTONE}"
     parts = []
     for spec in _content(model):
         keys = " AND ".join(f"n.{name} IS NOT NULL" for name in spec.key)
-        anchor = f"MATCH (n:{spec.label}&{visible} {{tenant_id: $tenant_id}})\nWHERE {keys}"
+        # The hint: of a type with few edges the planner would read those of all tenants.
+        anchor = (
+            f"MATCH (n:{spec.label}&{visible} {{tenant_id: $tenant_id}})\n"
+            f"USING INDEX n:{spec.label}({', '.join(spec.identity)})\nWHERE {keys}"
+        )
         parts.append(f"{anchor}\nRETURN 'nodes' AS kind, '{spec.label}' AS name, count(n) AS n")
         ends: dict[str, list[str]] = {}
         for edge in model.edges.values():
             if edge.start == spec.label:
                 ends.setdefault(edge.type, []).append(edge.end)
         parts += [
-            f"{anchor}\nMATCH (n)-[r:{type_}]->(m:({'|'.join(sorted(labels))})&{visible})\n"
+            f"{anchor}\nMATCH (n)-[r:{type_}]->\n"
+            f"  (m:({'|'.join(sorted(labels))})&{visible} {{tenant_id: $tenant_id}})\n"
             f"RETURN 'relationships' AS kind, '{type_}' AS name, count(r) AS n"
             for type_, labels in sorted(ends.items())
         ]

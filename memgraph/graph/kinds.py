@@ -1,10 +1,12 @@
-"""How users name nodes: a kind such as ``tool-invocation`` and an id, ``ID@VERSION`` for versions."""
+"""How users name nodes: a kind such as ``tool-invocation``, and an id or ``ID@VERSION``."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from memgraph.domain.errors import InvalidInput
-from memgraph.domain.mutations import Key
-from memgraph.domain.schema import GraphModel, NodeSpec
+from memgraph.domain.schema import GraphModel, NodeSpec, PropertySpec
 
 _ALIASES = {
     "template": "prompt_template",
@@ -29,16 +31,29 @@ def find_spec(model: GraphModel, kind: str) -> NodeSpec:
     raise InvalidInput("kind", "must be one of " + ", ".join(kinds(model)))
 
 
-def parse_key(spec: NodeSpec, id_: str) -> Key:
-    """The key that ``id_`` stands for. Raises InvalidInput when a version is missing."""
-    if len(spec.key) == 1:
-        return (id_,)
-    head, separator, version = id_.rpartition("@")
-    if not separator or not head or not version:
+def parse_key(spec: NodeSpec, id_: str) -> tuple[str | datetime, ...]:
+    """The key that ``id_`` stands for, typed. Raises InvalidInput when a part is missing.
+
+    Parts are split from the right: a version holds no ``@``, an id may.
+    """
+    parts = id_.rsplit("@", len(spec.key) - 1) if len(spec.key) > 1 else [id_]
+    if len(parts) != len(spec.key) or not all(parts):
         raise InvalidInput("id", f"needs {'@'.join(name.upper() for name in spec.key)}")
-    return (head, version)
+    return tuple(_typed(spec.by_name[n], p) for n, p in zip(spec.key, parts, strict=True))
 
 
-def show_key(key: Key) -> str:
+def show_key(key: Iterable[object]) -> str:
     """The inverse of `parse_key`."""
-    return "@".join(key)
+    return "@".join(p.isoformat() if isinstance(p, datetime) else str(p) for p in key)
+
+
+def _typed(declared: PropertySpec, text: str) -> str | datetime:
+    if declared.type != "datetime":
+        return text
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise InvalidInput("id", f"{declared.name.upper()} is a time, such as 2026-01-31T00:00Z")
+    return at

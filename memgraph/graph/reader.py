@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from memgraph.domain.errors import InvalidInput, NotFound, shown
-from memgraph.domain.schema import GraphModel
+from memgraph.domain.schema import EdgeSpec, GraphModel
 from memgraph.graph.counts import Counts, read_counts
 from memgraph.graph.kinds import find_spec, parse_key
 from memgraph.graph.plan import decode
@@ -56,7 +57,8 @@ class Reader:
     ) -> Row:
         """Where a node came from (up), what came of it (down): root, nodes, edges, cuts.
 
-        ``cuts`` names the bounds that were met: depth, fan_out, nodes. Raises NotFound.
+        Each direction has the bounds to itself. ``cuts`` names those that kept something
+        out: depth, fan_out, nodes. Raises NotFound.
         """
         spec = find_spec(self._model, kind)
         key = dict(zip(spec.key, parse_key(spec, id_), strict=True))
@@ -70,7 +72,7 @@ class Reader:
         )
         if not rows:
             raise _not_found(kind, id_)
-        return _tidy(rows[0])
+        return self._tidy(rows[0])
 
     def get_impact(self, tenant_id: str, kind: str, id_: str, *, limit: int = 10_000) -> Row:
         """What depends on a template, model (``ID`` or ``ID@VERSION``), document or tool.
@@ -79,18 +81,17 @@ class Reader:
         """
         if kind not in IMPACT_KINDS:
             raise InvalidInput("kind", "must be one of " + ", ".join(IMPACT_KINDS))
-        head, separator, version = id_.rpartition("@")
-        versioned = kind in ("template", "model") and separator and head
-        rows = self._graph.read(
-            query(f"impact/read_{kind}"),
-            tenant_id=tenant_id,
-            id=head if versioned else id_,
-            version=version if versioned else None,
-            limit=limit,
-        )
-        if not rows:
-            raise _not_found(kind, id_)
-        return rows[0]
+        for head, version in _versions(kind, id_):
+            rows = self._graph.read(
+                query(f"impact/read_{kind}"),
+                tenant_id=tenant_id,
+                id=head,
+                version=version,
+                limit=limit,
+            )
+            if rows:
+                return rows[0]
+        raise _not_found(kind, id_)
 
     def list_tool_failures(
         self, tenant_id: str, tool_name: str | None = None, *, limit: int = 100_000
@@ -126,6 +127,20 @@ class Reader:
             raise _not_found("template", template_id)
         return rows
 
+    def _tidy(self, lineage: Row) -> Row:
+        """Keep edges between nodes that are there, once each, and say each cut once."""
+        ids = {node["id"] for node in lineage["nodes"]}
+        edges: dict[Any, Row] = {}
+        for edge in lineage["edges"]:
+            if edge["start"] in ids and edge["end"] in ids:
+                spec = self._model.edge_types[edge["type"]][0]
+                shown = {n: v for n, v in edge["properties"].items() if not _is_internal(spec, n)}
+                edge["properties"] = decode(spec, shown)
+                edges[(edge["start"], edge["type"], edge["end"])] = edge
+        for node in lineage["nodes"]:
+            node["properties"] = {n: v for n, v in node["properties"].items() if v is not None}
+        return {**lineage, "edges": list(edges.values()), "cuts": sorted(set(lineage["cuts"]))}
+
     def count(self, tenant_id: str) -> Counts:
         """Nodes by label and relationships by type; placeholders and tombstones do not count."""
         return read_counts(self._graph, self._model, tenant_id)
@@ -135,15 +150,14 @@ def _not_found(kind: str, id_: str) -> NotFound:
     return NotFound(f"no {kind} {shown(id_)} in this tenant", kind=kind, id=shown(id_))
 
 
-def _tidy(row: Row) -> Row:
-    """Keep edges between nodes that are there, once each, and say each cut once."""
-    ids = {node["id"] for node in row["nodes"]}
-    edges: dict[Any, Row] = {}
-    for edge in row["edges"]:
-        if edge["start"] in ids and edge["end"] in ids:
-            edge["properties"].pop("fact_hash", None)
-            edge["properties"].pop("write_id", None)
-            edges[(edge["start"], edge["type"], edge["end"])] = edge
-    for node in row["nodes"]:
-        node["properties"] = {n: v for n, v in node["properties"].items() if v is not None}
-    return {**row, "edges": list(edges.values()), "cuts": sorted(set(row["cuts"]))}
+def _versions(kind: str, id_: str) -> Iterator[tuple[str, str | None]]:
+    """What ``id_`` may stand for: a version, else all; some providers put ``@`` into names."""
+    head, _, version = id_.rpartition("@")
+    if kind in ("template", "model") and head and version:
+        yield head, version
+    yield id_, None
+
+
+def _is_internal(spec: EdgeSpec, name: str) -> bool:
+    declared = spec.by_name.get(name)
+    return declared is not None and declared.internal

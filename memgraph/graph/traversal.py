@@ -52,7 +52,8 @@ _INFERRED_DOWN = f"""\
 _PRICE = f"""head(COLLECT {{
        MATCH (n)-[:USES_MODEL]->(:Model {_TENANT})<-[:VERSION_OF]-(v:ModelVersion {_TENANT})
        WITH n, v, EXISTS {{ (n)-[:USES_MODEL]->(v) }} AS is_stated
-       WHERE is_stated OR v.valid_from <= n.created_at
+       WHERE (is_stated OR v.valid_from <= n.created_at)
+         AND coalesce(v.input_usd_per_1k, v.output_usd_per_1k) IS NOT NULL
        RETURN v {{.version, .input_usd_per_1k, .output_usd_per_1k, .valid_from}}
        ORDER BY is_stated DESC, v.valid_from DESC LIMIT 1 }})"""
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from memgraph.domain.schema import GraphModel
+from memgraph.graph.kinds import show_key
 
 Row = dict[str, Any]
+
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(slots=True)
@@ -31,12 +36,18 @@ def tree_of(lineage: Row) -> Branch:
     for edge in lineage["edges"]:
         forward = edge["from"] == edge["start"]
         steps[edge["from"]].append((edge, edge["end" if forward else "start"], forward))
+
+    def order(step: tuple[Row, str, bool]) -> tuple[Any, ...]:
+        edge, other, _ = step
+        rank = edge["properties"].get("rank", edge["properties"].get("invocation_order"))
+        return (edge["type"], rank or 0, str(nodes[other]["properties"].get("created_at")), other)
+
     root = Branch(nodes[lineage["root"]])
     shown = {lineage["root"]}
     queue = deque([root])
     while queue:
         branch = queue.popleft()
-        for edge, other, forward in sorted(steps[branch.node["id"]], key=_edge_order):
+        for edge, other, forward in sorted(steps[branch.node["id"]], key=order):
             child = Branch(nodes[other], edge, forward, is_repeat=other in shown)
             branch.children.append(child)
             if not child.is_repeat:
@@ -45,20 +56,15 @@ def tree_of(lineage: Row) -> Branch:
     return root
 
 
-def _edge_order(entry: tuple[Row, str, bool]) -> tuple[Any, ...]:
-    edge, other, _ = entry
-    rank = edge["properties"].get("rank", edge["properties"].get("invocation_order", 0))
-    return (edge["type"], rank or 0, other)
-
-
 def label_of(node: Row, model: GraphModel) -> str:
     """The class of a node."""
-    return next(label for label in node["labels"] if label in model.nodes)
+    label: str = next(label for label in node["labels"] if label in model.nodes)
+    return label
 
 
 def key_of(node: Row, model: GraphModel) -> str:
     """The id that commands take."""
-    return "@".join(node["properties"][name] for name in model.nodes[label_of(node, model)].key)
+    return show_key(node["properties"][name] for name in model.nodes[label_of(node, model)].key)
 
 
 def caption_of(node: Row, model: GraphModel) -> str:
@@ -84,7 +90,7 @@ def to_dot(lineage: Row, model: GraphModel) -> str:
 
 
 def _dot(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return _CONTROL.sub("?", text).replace("\\", "\\\\").replace('"', '\\"')
 
 
 def to_graphml(lineage: Row, model: GraphModel) -> str:
@@ -119,4 +125,7 @@ def to_graphml(lineage: Row, model: GraphModel) -> str:
 
 
 def _data(values: dict[str, str]) -> str:
-    return "".join(f'<data key="{key}">{escape(value)}</data>' for key, value in values.items())
+    return "".join(
+        f'<data key="{key}">{escape(_NOT_XML.sub("?", value))}</data>'
+        for key, value in values.items()
+    )
