@@ -104,7 +104,7 @@ reduce(walk = {{frontier: [root], seen: [root], edges: [], cuts: []}},
     UNWIND walk.frontier AS n
     WITH n WHERE n = root OR NOT n:{_hubs(model)}
     CALL (n) {{
-{_neighbours(model, direction)}
+{neighbours(model, direction)}
       WITH m, edge LIMIT $fan_out + 1
       RETURN collect({{m: m, edge: edge}}) AS found
     }}
@@ -128,7 +128,7 @@ reduce(walk = {{frontier: [root], seen: [root], edges: [], cuts: []}},
   END])])])]))"""
 
 
-def _neighbours(model: GraphModel, direction: Direction) -> str:
+def neighbours(model: GraphModel, direction: Direction) -> str:
     """Every visible ``m`` one step from ``n``, with its ``edge``."""
     follow = steps(model, direction)
     inferred = _INFERRED_UP if direction == "up" else _INFERRED_DOWN

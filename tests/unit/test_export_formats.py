@@ -79,7 +79,9 @@ floats = st.floats(allow_nan=True, allow_infinity=True)
 moments = st.datetimes(timezones=st.just(UTC))
 json_values = st.recursive(
     st.none() | st.booleans() | integers | st.floats(allow_nan=False, allow_infinity=False) | texts,
-    lambda children: st.lists(children, max_size=3) | st.dictionaries(strings, children, max_size=3),
+    lambda children: (
+        st.lists(children, max_size=3) | st.dictionaries(strings, children, max_size=3)
+    ),
     max_leaves=8,
 )
 json_texts = json_values.map(lambda v: orjson.dumps(v, option=orjson.OPT_SORT_KEYS).decode())
@@ -147,7 +149,9 @@ def _ref(draw: st.DrawFn, spec: NodeSpec) -> tuple[Any, ...]:
     return (spec.label, *portable(declared, typed).values())
 
 
-def write(folder: Path, format_: Format, records: Iterable[Record], *, packed: bool = False) -> Path:
+def write(
+    folder: Path, format_: Format, records: Iterable[Record], *, packed: bool = False
+) -> Path:
     """Write records as an export does, class by class, relationships first."""
     path = folder / "export"
     content = MultisetHash()

@@ -38,7 +38,7 @@ _HEAD = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <graphml xmlns="http://graphml.graphdrawing.org/xmlns">
 """
-_GRAPH = {
+GRAPH_TYPES = {
     "format": "string",
     "version": "long",
     "tenant": "string",
@@ -95,7 +95,7 @@ def _key_elements(model: GraphModel) -> Iterator[str]:
     nodes = (content_properties(spec) for spec in content_nodes(model))
     edges = (content_properties(spec) for spec in content_edges(model))
     for kind, types in (
-        ("graph", _GRAPH),
+        ("graph", GRAPH_TYPES),
         ("node", {"labels": "string", **_attribute_types(nodes)}),
         ("edge", {"type": "string", **_attribute_types(edges)}),
     ):

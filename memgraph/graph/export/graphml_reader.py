@@ -17,10 +17,11 @@ from memgraph.domain.errors import InvalidInput
 from memgraph.domain.schema import EdgeSpec, GraphModel, NodeSpec, PropertySpec
 from memgraph.graph.export.checks import Flaw, Footer, Raw, RawEdge, RawNode
 from memgraph.graph.export.files import FORMAT, VERSION, opened
-from memgraph.graph.export.graphml import AT_END, node_id
+from memgraph.graph.export.graphml import AT_END, GRAPH_TYPES, node_id
 from memgraph.graph.export.jsonl import MAX_LINE_BYTES
 
 _CHUNK_BYTES = 1 << 16
+_MAX_KEYS = 10_000
 _PARENTS = {
     "graphml": ("",),
     "key": ("graphml",),
@@ -122,12 +123,14 @@ class _Parser:
             raise Flaw("text", "stands outside of data")
 
     def _declare(self, attributes: dict[str, str]) -> None:
+        if len(self._keys) >= _MAX_KEYS:
+            raise Flaw("key", f"is one of more than {_MAX_KEYS}")
         id_, kind, name = (attributes.get(n, "") for n in ("id", "for", "attr.name"))
         self._keys[id_] = (kind, name)
 
     def _data_name(self, parent: str, attributes: dict[str, str]) -> str:
         kind, name = self._keys.get(attributes.get("key", ""), ("", ""))
-        if kind != parent:
+        if kind != parent or (kind == "graph" and name not in GRAPH_TYPES):
             raise Flaw("data", f"has a key that is not declared for a {parent}")
         return name
 

@@ -23,9 +23,7 @@ BATCH_BYTES = 4_000_000
 class WritesBatches(Protocol):
     """What ingestion needs of the writer."""
 
-    def write(
-        self, tenant_id: str, mutations: list[Mutation], *, source: str
-    ) -> WriteResult: ...
+    def write(self, tenant_id: str, mutations: list[Mutation], *, source: str) -> WriteResult: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Graph extraction: what each event asks of the graph. Pure; one function per event class."""
+"""Prompt, response, session, tool, agent, handoff and score events."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -17,45 +15,18 @@ from memgraph.domain.errors import InvalidInput
 from memgraph.domain.events import conversation as conv
 from memgraph.domain.events.base import TraceContext
 from memgraph.domain.mutations import WEAK, Change, Edge, Mutation, Place, Ref
-from memgraph.domain.values import InvocationStatus, ToolStatus
-
-
-def to_mutation(event: Any, payload: bytes = b"") -> Mutation:
-    """Say what ``event`` asks of the graph. ``payload`` is what came in, for a dead letter."""
-    mutation = Mutation(event.event_id, event.timestamp, payload=payload)
-    _MAPPERS[type(event)](event, mutation)
-    return mutation
-
-
-def text_sha256(text: str) -> str:
-    """SHA-256 of the UTF-8 text, hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _mention(m: Mutation, label: str, *key: str) -> Ref:
-    ref = (label, key)
-    m.mentions.append(ref)
-    return ref
-
-
-def _edge(m: Mutation, start: Ref, type_: str, end: Ref, **properties: Any) -> None:
-    m.edges.append(Edge(start, type_, end, properties))
-
-
-def _fact(m: Mutation, ref: Ref, at: datetime, **properties: Any) -> Ref:
-    m.fact = ref
-    m.fact_properties = {"created_at": at, **properties}
-    return ref
+from memgraph.domain.values import ToolStatus
+from memgraph.services.ingest.graph_rows.building import edge, fact, mention, text_sha256
 
 
 def _model(m: Mutation, start: Ref, model: conv.ModelRef | None) -> dict[str, Any]:
     if model is None:
         return {}
-    _edge(m, start, "USES_MODEL", _mention(m, "Model", model.id))
+    edge(m, start, "USES_MODEL", mention(m, "Model", model.id))
     if model.version:
-        version = _mention(m, "ModelVersion", model.id, model.version)
-        _edge(m, start, "USES_MODEL", version)
-        _edge(m, version, "VERSION_OF", ("Model", (model.id,)))
+        version = mention(m, "ModelVersion", model.id, model.version)
+        edge(m, start, "USES_MODEL", version)
+        edge(m, version, "VERSION_OF", ("Model", (model.id,)))
     return {"model_id": model.id, "provider": model.provider}
 
 
@@ -63,11 +34,12 @@ def _trace(trace: TraceContext | None) -> dict[str, Any]:
     return trace.model_dump() if trace else {}
 
 
-def _prompt(event: ev.PromptEvent, m: Mutation) -> None:
+def map_prompt(event: ev.PromptEvent, m: Mutation) -> None:
+    """A prompt is a fact: its place, its model, agent, template and documents are edges."""
     body, session = event.prompt, event.session
     prompt: Ref = ("Prompt", (event.event_id,))
     parameters = event.model.parameters if event.model else None
-    _fact(
+    fact(
         m,
         prompt,
         event.timestamp,
@@ -94,9 +66,9 @@ def _prompt(event: ev.PromptEvent, m: Mutation) -> None:
     )
     _session_edges(m, prompt, session)
     if event.agent_id:
-        _edge(m, prompt, "HANDLED_BY", _mention(m, "Agent", event.agent_id))
+        edge(m, prompt, "HANDLED_BY", mention(m, "Agent", event.agent_id))
     if event.template:
-        _edge(
+        edge(
             m,
             prompt,
             "INSTANTIATES",
@@ -109,17 +81,17 @@ def _prompt(event: ev.PromptEvent, m: Mutation) -> None:
 
 
 def _session_edges(m: Mutation, prompt: Ref, session: conv.SessionRef) -> None:
-    session_ref = _mention(m, "Session", session.id)
-    _edge(m, prompt, "PART_OF", session_ref)
+    session_ref = mention(m, "Session", session.id)
+    edge(m, prompt, "PART_OF", session_ref)
     _principal_edges(m, session_ref, session)
 
 
 def _principal_edges(m: Mutation, session_ref: Ref, session: conv.SessionRef) -> None:
     if session.user_id:
-        _edge(m, session_ref, "STARTED_BY", _mention(m, "User", session.user_id))
+        edge(m, session_ref, "STARTED_BY", mention(m, "User", session.user_id))
     if session.application_id:
-        application = _mention(m, "Application", session.application_id)
-        _edge(m, session_ref, "IN_APPLICATION", application)
+        application = mention(m, "Application", session.application_id)
+        edge(m, session_ref, "IN_APPLICATION", application)
 
 
 def _image(image: conv.Image) -> dict[str, Any]:
@@ -162,7 +134,7 @@ def _document(m: Mutation, prompt: Ref, rank: int, document: conv.Document) -> N
         "metadata": document.metadata,
     }
     m.changes.append(Change(ref, described, rank=WEAK))
-    _edge(
+    edge(
         m,
         prompt,
         "REFERENCES",
@@ -174,13 +146,14 @@ def _document(m: Mutation, prompt: Ref, rank: int, document: conv.Document) -> N
     )
 
 
-def _response(event: ev.ResponseEvent, m: Mutation) -> None:
+def map_response(event: ev.ResponseEvent, m: Mutation) -> None:
+    """A response is a fact that answers a prompt, calls tools and has read results."""
     body, error = event.response, event.error
     response: Ref = ("Response", (event.event_id,))
     text = body.text
     usage = event.usage.model_dump() if event.usage else {}
     metrics = event.metrics or conv.Metrics()
-    _fact(
+    fact(
         m,
         response,
         event.timestamp,
@@ -204,9 +177,9 @@ def _response(event: ev.ResponseEvent, m: Mutation) -> None:
         **_model(m, response, event.model),
         **_trace(event.trace_context),
     )
-    _edge(m, response, "RESPONDS_TO", ("Prompt", (event.prompt_event_id,)))
+    edge(m, response, "RESPONDS_TO", ("Prompt", (event.prompt_event_id,)))
     for invocation_id in dict.fromkeys(event.informed_by or ()):
-        _edge(m, response, "INFORMED_BY", ("ToolInvocation", (invocation_id,)))
+        edge(m, response, "INFORMED_BY", ("ToolInvocation", (invocation_id,)))
     _tool_calls(m, response, event)
 
 
@@ -227,7 +200,7 @@ def _tool_calls(m: Mutation, response: Ref, event: ev.ResponseEvent) -> None:
             "status": ToolStatus.PENDING,
         }
         m.changes.append(Change(invocation, said, rank=WEAK))
-        _edge(m, response, "INVOKES", invocation, invocation_order=order, required=call.required)
+        edge(m, response, "INVOKES", invocation, invocation_order=order, required=call.required)
 
 
 def _arguments(arguments: str | None) -> Any:
@@ -246,7 +219,8 @@ def _arguments(arguments: str | None) -> Any:
 _LONG_NUMBER = re.compile(r"[0-9]{19}")
 
 
-def _session(event: ev.SessionEvent, m: Mutation) -> None:
+def map_session(event: ev.SessionEvent, m: Mutation) -> None:
+    """A session lives: what is said of it, and who took part."""
     body = event.session
     ref: Ref = ("Session", (body.id,))
     said: dict[str, Any] = {
@@ -264,7 +238,8 @@ def _session(event: ev.SessionEvent, m: Mutation) -> None:
     _principal_edges(m, ref, body)
 
 
-def _tool(event: ev.ToolEvent, m: Mutation) -> None:
+def map_tool(event: ev.ToolEvent, m: Mutation) -> None:
+    """A tool invocation lives until its attempt is finished; a retry raises the rank."""
     ref: Ref = ("ToolInvocation", (event.invocation_id,))
     finished = event.status is not ToolStatus.PENDING
     retries = event.retry_count or 0
@@ -281,7 +256,7 @@ def _tool(event: ev.ToolEvent, m: Mutation) -> None:
     }
     m.changes.append(Change(ref, said, rank=2 * retries + finished, final=finished))
     if event.response_id:
-        _edge(
+        edge(
             m,
             ("Response", (event.response_id,)),
             "INVOKES",
@@ -291,17 +266,19 @@ def _tool(event: ev.ToolEvent, m: Mutation) -> None:
         )
 
 
-def _agent(event: ev.AgentEvent, m: Mutation) -> None:
+def map_agent(event: ev.AgentEvent, m: Mutation) -> None:
+    """An agent lives; any word about it is a sign of life."""
     said = event.agent.model_dump(exclude={"id"})
     said["last_active_at"] = event.timestamp
     m.changes.append(Change(("Agent", (event.agent.id,)), said))
 
 
-def _handoff(event: ev.HandoffEvent, m: Mutation) -> None:
+def map_handoff(event: ev.HandoffEvent, m: Mutation) -> None:
+    """A handoff is a fact of its edge."""
     m.fact_edge = Edge(
         ("Response", (event.response_id,)),
         "TRANSFERS_TO",
-        _mention(m, "Agent", event.to_agent_id),
+        mention(m, "Agent", event.to_agent_id),
         {
             "handoff_id": event.event_id,
             "from_agent_id": event.from_agent_id,
@@ -312,11 +289,12 @@ def _handoff(event: ev.HandoffEvent, m: Mutation) -> None:
         },
     )
     if event.from_agent_id:
-        _mention(m, "Agent", event.from_agent_id)
+        mention(m, "Agent", event.from_agent_id)
 
 
-def _score(event: ev.ScoreEvent, m: Mutation) -> None:
-    score = _fact(
+def map_score(event: ev.ScoreEvent, m: Mutation) -> None:
+    """A score is a fact about one response, prompt or session."""
+    score = fact(
         m,
         ("Score", (event.event_id,)),
         event.timestamp,
@@ -327,172 +305,8 @@ def _score(event: ev.ScoreEvent, m: Mutation) -> None:
         metadata=event.metadata,
     )
     if event.response_id:
-        _edge(m, score, "SCORES", ("Response", (event.response_id,)))
+        edge(m, score, "SCORES", ("Response", (event.response_id,)))
     elif event.prompt_id:
-        _edge(m, score, "SCORES", ("Prompt", (event.prompt_id,)))
+        edge(m, score, "SCORES", ("Prompt", (event.prompt_id,)))
     elif event.session_id:
-        _edge(m, score, "SCORES", _mention(m, "Session", event.session_id))
-
-
-def _template(event: ev.TemplateEvent, m: Mutation) -> None:
-    body = event.template
-    template = _fact(
-        m,
-        ("PromptTemplate", (body.id, body.version)),
-        event.timestamp,
-        name=body.name,
-        description=body.description,
-        template_text=body.text,
-        text_sha256=text_sha256(body.text),
-        variables=[v.model_dump() for v in body.variables] if body.variables else None,
-        author=body.author,
-        tags=body.tags,
-        origin=body.origin,
-        metadata=body.metadata,
-    )
-    if body.previous_version:
-        previous: Ref = ("PromptTemplate", (body.id, body.previous_version))
-        _edge(m, template, "PREVIOUS_VERSION", previous)
-    if body.parent:
-        _edge(
-            m,
-            template,
-            "INHERITS",
-            ("PromptTemplate", (body.parent.id, body.parent.version)),
-            override_sections=body.override_sections,
-            version_diff=body.version_diff,
-            depth=body.depth,
-        )
-
-
-def _registry_model(event: ev.ModelEvent, m: Mutation) -> None:
-    model: Ref = ("Model", (event.model.id,))
-    m.changes.append(Change(model, event.model.model_dump(exclude={"id"})))
-    version = event.version
-    if version is None:
-        return
-    ref: Ref = ("ModelVersion", (event.model.id, version.version))
-    said = version.model_dump(exclude={"version", "previous_version"})
-    said["valid_from"] = version.valid_from or event.timestamp
-    m.changes.append(Change(ref, said))
-    _edge(m, ref, "VERSION_OF", model)
-    if version.previous_version:
-        previous = _mention(m, "ModelVersion", event.model.id, version.previous_version)
-        _edge(m, ref, "PREVIOUS_VERSION", previous)
-
-
-def _schema(event: ev.SchemaEvent, m: Mutation) -> None:
-    body = event.schema_
-    ref: Ref = ("Schema", (body.id, body.version))
-    m.changes.append(Change(ref, body.model_dump(exclude={"id", "version", "previous_version"})))
-    if body.previous_version:
-        previous = _mention(m, "Schema", body.id, body.previous_version)
-        _edge(m, ref, "PREVIOUS_VERSION", previous)
-
-
-_STATUS = {
-    "llm.invocation.start": InvocationStatus.STARTED,
-    "llm.invocation.complete": InvocationStatus.SUCCESS,
-    "llm.invocation.error": InvocationStatus.ERROR,
-}
-
-
-def _invocation(event: ev.InvocationEvent, m: Mutation) -> None:
-    payload = event.payload
-    ref: Ref = (
-        "Invocation",
-        (payload.invocation_id or event.span_id or event.event_id,),
-    )
-    said = {
-        "model_id": payload.model_id,
-        "provider": payload.provider,
-        "status": payload.status or _STATUS[event.event_type],
-        "token_count": payload.token_count,
-        "latency_ms": payload.latency_ms,
-        "trace_id": event.trace_id,
-        "span_id": event.span_id,
-        "metadata": event.metadata,
-    }
-    m.changes.append(Change(ref, said, rank=int(event.event_type != "llm.invocation.start")))
-    _edge(m, ref, "USES_MODEL", _mention(m, "Model", payload.model_id))
-    if payload.follows:
-        before = _mention(m, "Invocation", payload.follows)
-        _edge(m, before, "FOLLOWED_BY", ref, duration_ms=payload.gap_ms)
-
-
-def _tokens(event: ev.TokensEvent, m: Mutation) -> None:
-    ref: Ref = ("Invocation", (event.payload.invocation_id,))
-    m.changes.append(Change(ref, {"token_count": event.payload.token_count}, rank=2))
-
-
-def _metric(m: Mutation, event: Any, **properties: Any) -> Ref:
-    return _fact(
-        m,
-        ("PerformanceMetric", (event.event_id,)),
-        event.timestamp,
-        metadata=event.metadata,
-        **properties,
-    )
-
-
-def _latency(event: ev.LatencyEvent, m: Mutation) -> None:
-    payload = event.payload
-    metric = _metric(
-        m, event, name="latency_ms", value=payload.latency_ms, percentile=payload.percentile
-    )
-    _edge(m, _mention(m, "Invocation", payload.invocation_id), "HAS_METRIC", metric)
-
-
-def _error(event: ev.ErrorEvent, m: Mutation) -> None:
-    payload = event.payload
-    error = _fact(
-        m,
-        ("Error", (event.event_id,)),
-        event.timestamp,
-        **payload.model_dump(exclude={"invocation_id", "triggered_by"}),
-        trace_id=event.trace_id,
-        span_id=event.span_id,
-        metadata=event.metadata,
-    )
-    if payload.invocation_id:
-        _edge(m, _mention(m, "Invocation", payload.invocation_id), "CAUSED_ERROR", error)
-    if payload.triggered_by:
-        _edge(m, error, "TRIGGERED_BY", ("Error", (payload.triggered_by,)))
-
-
-_AGGREGATES = ("total_invocations", "avg_latency_ms", "error_rate")
-
-
-def _aggregate(event: ev.AggregateEvent, m: Mutation) -> None:
-    payload = event.payload
-    values = {n: v for n in _AGGREGATES if (v := getattr(payload, n)) is not None}
-    _metric(
-        m,
-        event,
-        name=payload.name or event.event_type,
-        value=payload.value,
-        percentile=payload.percentile,
-        model_id=payload.model_id,
-        window_start=payload.window_start,
-        window_end=payload.window_end,
-    )
-    m.fact_properties["metadata"] = {**(event.metadata or {}), **values} or None
-
-
-_MAPPERS: dict[type, Callable[[Any, Mutation], None]] = {
-    ev.PromptEvent: _prompt,
-    ev.ResponseEvent: _response,
-    ev.SessionEvent: _session,
-    ev.ToolEvent: _tool,
-    ev.AgentEvent: _agent,
-    ev.HandoffEvent: _handoff,
-    ev.ScoreEvent: _score,
-    ev.TemplateEvent: _template,
-    ev.ModelEvent: _registry_model,
-    ev.SchemaEvent: _schema,
-    ev.InvocationEvent: _invocation,
-    ev.TokensEvent: _tokens,
-    ev.LatencyEvent: _latency,
-    ev.ErrorEvent: _error,
-    ev.AggregateEvent: _aggregate,
-}
+        edge(m, score, "SCORES", mention(m, "Session", event.session_id))

@@ -1,0 +1,222 @@
+"""Every statement that the program can send is planned on the real server as it should be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memgraph.cli.stack import DEMO_FILE
+from memgraph.domain.events import read_event
+from memgraph.domain.schema import GraphModel
+from memgraph.graph import digest, export
+from memgraph.graph.counts import store_statement
+from memgraph.graph.reader import Reader
+from memgraph.graph.session import Graph
+from memgraph.graph.traversal import Direction, neighbours
+from memgraph.graph.writer import Writer
+from memgraph.services.ingest import formats
+from memgraph.services.ingest.graph_rows import to_mutation
+from memgraph.services.ingest.service import Ingestion
+from tests.support.events import at, event, small_story
+from tests.support.recording import RecordingGraph
+from tests.support.statements import (
+    GENERATORS,
+    all_statements,
+    constants,
+    generators,
+    without_columns,
+)
+
+BATCHES = {"few": 1, "many": 500}
+"""Rows of a batch: the planner looks at the length of the list."""
+
+EAGER = {
+    r"merge_new \w+": "says what was known only when every row is merged",
+    r"mention \w+": "says what was known only when every row is merged",
+    r"merge_fact_edges .+": "says what was known only when every row is merged",
+    r"restore create_\w+": "says what was known only when every row is merged",
+    r"fill_placeholders \w+": "locks every row before it reads the first",
+    r"lock_and_read \w+": "locks every row before it reads the first",
+    r"restore restore_\w+": "locks every row before it reads the first",
+    r"constant splice\.LOCK_SESSIONS": "locks every row before it reads the first",
+    r"merge_edges (\w+) \w+ \1\b.*": "two ends of one class: one merge may make what the other finds",
+    r"constant splice\.LINK_STATED": "two ends of one class: the merge may make what is found",
+    r"constant splice\.UNLINK": "finds every edge before it deletes the first",
+    r"constant splice\.SET_GAPS": "finds every edge before it changes the first",
+}
+"""Statements that may hold all rows back, and why they must."""
+
+SCANS = {
+    r"constant migrations\._HISTORY": "reads all migrations, a few nodes",
+}
+"""Statements that may read a whole label."""
+
+NO_TENANT = {
+    r"constant migration(s|_lock)\.\w+": "migrations belong to the database",
+}
+"""Statements that may read nodes of no tenant."""
+
+UNSCOPED_HOPS = {
+    r"constant splice\.\w+": "follows edges that the writer made between two keys of one tenant",
+    r"constant writer\.\w+": "follows edges that the writer made between two keys of one tenant",
+}
+"""Statements that may follow an edge without asking whose node is at its end."""
+
+INDEXED = {"NodeUniqueIndexSeek", "NodeUniqueIndexSeek(Locking)", "NodeIndexSeek", "MergeUniqueNode"}
+COUNTED = {"NodeCountFromCountStore", "RelationshipCountFromCountStore"}
+NO_NODES = {"Argument", "Unwind", "Projection", "EmptyRow"}
+
+Plan = dict[str, Any]
+Operator = tuple[str, str]
+"""Name and details of a step of a plan."""
+
+
+def _sample(model: GraphModel) -> dict[str, Any]:
+    """A value for every parameter that a statement may have."""
+    values = {"string": "x", "integer": 1, "datetime": datetime(2026, 1, 1, tzinfo=UTC)}
+    sample: dict[str, Any] = {
+        name: values[spec.by_name[name].type]
+        for spec in model.nodes.values()
+        for name in spec.identity
+    }
+    sample |= {"write_id": 1, "limit": 100, "depth": 6, "fan_out": 50, "max_nodes": 1_000}
+    sample |= {"id": "x", "name": "x", "owner": "x", "tool_name": "x"}
+    sample |= {f"after_{i}": "" for i in range(6)}
+    sample |= {n: "V001" for n in ("version", "after", "baseline", "lock_id")}
+    sample |= {n: "x" for n in ("description", "source", "checksum", "by", "connected_as")}
+    return sample | {"took_ms": 1, "dead_after_s": 1}
+
+
+def _operators(plan: Plan) -> Iterator[tuple[Operator, list[Plan]]]:
+    children = plan.get("children") or []
+    name = plan["operatorType"].partition("@")[0]
+    yield (name, str(plan["args"].get("Details", ""))), children
+    for child in children:
+        yield from _operators(child)
+
+
+def _explain(graph: Graph, text: str, parameters: dict[str, Any]) -> Plan:
+    needed = set(re.findall(r"\$(\w+)", text))
+    missing = needed - parameters.keys()
+    assert not missing, f"no sample for {missing}: add one to _sample"
+    with graph.driver.session(database=graph.database) as session:
+        result = session.run(f"EXPLAIN {text}", {n: parameters[n] for n in needed})
+        plan: Plan | None = result.consume().plan
+    assert plan is not None
+    return plan
+
+
+Plans = dict[str, list[Plan]]
+"""By name of the statement: its plans, one or one per size of a batch."""
+
+
+def _explain_all(graph: Graph, texts: dict[str, str], sample: dict[str, Any]) -> Plans:
+    def explain(text: str) -> list[Plan]:
+        sizes = BATCHES.values() if "$rows" in text else [0]
+        return [_explain(graph, text, {**sample, "rows": [{}] * size}) for size in sizes]
+
+    with ThreadPoolExecutor(4) as pool:
+        return dict(zip(texts, pool.map(explain, texts.values()), strict=True))
+
+
+@pytest.fixture(scope="module")
+def texts(model: GraphModel) -> dict[str, str]:
+    return all_statements(model)
+
+
+@pytest.fixture(scope="module")
+def plans(graph: Graph, model: GraphModel, texts: dict[str, str]) -> Plans:
+    return _explain_all(graph, texts, _sample(model))
+
+
+def _matching(table: dict[str, str], name: str) -> str | None:
+    return next((pattern for pattern in table if re.fullmatch(pattern, name)), None)
+
+
+def _check(found: set[str], table: dict[str, str]) -> None:
+    """What was found is listed, and what is listed was found."""
+    assert not {name for name in found if _matching(table, name) is None}
+    used = {_matching(table, name) for name in found}
+    assert set(table) == used, "the table has an entry that nothing needs"
+
+
+def _steps(plans: Plans) -> Iterator[tuple[str, Operator, list[Plan]]]:
+    for name, several in plans.items():
+        for plan in several:
+            for operator, children in _operators(plan):
+                yield name, operator, children
+
+
+def test_the_leaves_are_index_entries(plans: Plans) -> None:
+    known = INDEXED | COUNTED | NO_NODES
+    others = {
+        (name, operator[0])
+        for name, operator, children in _steps(plans)
+        if not children and operator[0] not in known
+    }
+    assert not {o for o in others if _matching(SCANS, o[0]) is None}
+    assert {_matching(SCANS, name) for name, _ in others} == set(SCANS)
+
+
+def test_every_seek_is_for_one_tenant(plans: Plans) -> None:
+    mixed = {
+        name
+        for name, (operator, details), _ in _steps(plans)
+        if operator in INDEXED and not re.search(r"\btenant_id = \$tenant_id\b", details)
+        and not re.search(r"tenant_id: \$tenant_id\b", details)
+    }
+    _check(mixed, NO_TENANT)
+
+
+def test_no_product_of_many_rows(plans: Plans) -> None:
+    one_row = {"NodeUniqueIndexSeek", "NodeUniqueIndexSeek(Locking)", "Argument"}
+    wide = set()
+    for name, (operator, _), children in _steps(plans):
+        if operator == "CartesianProduct":
+            below = {found[0] for child in children for found, _ in _operators(child)}
+            if not below <= one_row:
+                wide.add((name, frozenset(below)))
+    assert not wide
+
+
+def test_merged_nodes_are_locked_by_their_key(plans: Plans, texts: dict[str, str]) -> None:
+    for name, several in plans.items():
+        merged = len(re.findall(r"\bMERGE \(\w+:(?!__)", texts[name]))
+        for plan in several:
+            operators = [operator for (operator, _), _ in _operators(plan)]
+            locked = [o for o in operators if o in ("MergeUniqueNode", "NodeUniqueIndexSeek(Locking)")]
+            if not name.startswith("constant migration"):
+                assert len(locked) == merged, name
+
+
+def test_rows_are_held_back_only_where_it_is_meant(plans: Plans) -> None:
+    _check({name for name, (operator, _), _ in _steps(plans) if operator == "Eager"}, EAGER)
+
+
+def test_every_hop_asks_for_the_tenant(plans: Plans) -> None:
+    _check({name for name, several in plans.items() if any(map(_unscoped, several))}, UNSCOPED_HOPS)
+
+
+_HOP = re.compile(r"\((`?[^()`]+`?)\)<?-\[.*?\]->?\((`?[^()`]+`?)\)")
+
+
+def _unscoped(plan: Plan) -> set[str]:
+    """Nodes that an edge leads to and nothing compares with the tenant."""
+    steps = [operator for operator, _ in _operators(plan)]
+    details = " ".join(d for _, d in steps).replace("`", "")
+    reached = set()
+    for operator, told in steps:
+        if "Expand(All)" in operator or "ShortestPath" in operator or operator.startswith("VarLen"):
+            hop = _HOP.search(told)
+            assert hop, told
+            reached.add(hop[2].replace("`", ""))
+    return {
+        node for node in reached if not re.search(rf"\b{node}\.tenant_id\]? = \$tenant_id", details)
+    }
