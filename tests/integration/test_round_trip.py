@@ -84,6 +84,7 @@ def read(graph: Graph, spec: NodeSpec, node: Properties) -> Properties:
         **identity(spec, node),
     )
     assert row["labels"] == [spec.label]
+    assert row["node"].keys() <= {*spec.by_name, *BOOKKEEPING}
     return content(plan.decode(spec, row["node"]))
 
 
@@ -166,6 +167,7 @@ def test_relationships_are_read_back(
         pattern = f"(a:{edge.start} {{tenant_id: $tenant_id}})-[r:{edge.type}]->(b:{edge.end})"
         statement = f"MATCH {pattern} RETURN properties(r) AS edge"
         (row,) = graph.read(statement, tenant_id=tenant_id)
+        assert row["edge"].keys() <= edge.by_name.keys()
         assert content(plan.decode(edge, row["edge"])) == properties
         ((one, relationship, other),) = db.cypher_query(
             f"MATCH {pattern} RETURN a, r, b", {"tenant_id": tenant_id}, resolve_objects=True

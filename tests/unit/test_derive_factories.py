@@ -6,7 +6,7 @@ from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memgraph.derive.factories import (
@@ -58,6 +58,7 @@ def instances(draw: st.DrawFn) -> tuple[NodeSpec | EdgeSpec, dict[str, Any]]:
     return spec, draw(st.fixed_dictionaries({}, optional={p.name: values_of(p) for p in fields}))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(instances())
 def test_decoding_a_row_gives_back_what_was_mapped(instance: tuple[Any, dict[str, Any]]) -> None:
     spec, properties = instance
