@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import writing
+from benchmarks import neomodel_calls, reading, starting, streaming, writing
 from benchmarks.replay import Replay, find_source
 from benchmarks.server import Bench, environment, say, serving
 from benchmarks.table import Line, as_json, render
@@ -19,6 +19,10 @@ DEFAULT_NODES = 200_000
 
 BENCHMARKS: dict[str, Callable[[Bench], list[Line]]] = {
     "P1": writing.run,
+    "P6": reading.run,
+    "P7": streaming.run,
+    "P11": neomodel_calls.run,
+    "P12": starting.run,
 }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import neo4j
@@ -113,7 +114,7 @@ class _Rows:
                 if m.place is not None
             ]
             places.sort()
-            for before, after in zip(places, places[1:], strict=False):
+            for before, after in pairwise(places):
                 if before[0] == after[0]:
                     gap_ms = int((after[1] - before[1]).total_seconds() * 1000)
                     row = {"gap_ms": gap_ms, "stated": False}
@@ -145,23 +146,21 @@ class _Texts:
         self._columns = {name: sorted(found) for name, found in columns.items()}
 
     def of(self, batch: Batch) -> list[tuple[str, list[Row]]]:
-        steps = []
+        steps: list[tuple[str, list[Row]]] = []
         for label in self._model.nodes:
-            for created in (batch.facts, batch.named):
-                if created.get(label):
-                    steps.append((self._create(label), _sorted(created[label])))
-            if batch.living.get(label):
-                steps.append((self._living(label), _sorted(batch.living[label])))
-        for ends in sorted(batch.edges):
-            steps.append((self._relationship(ends), _sorted(batch.edges[ends])))
-        return steps
+            created, updated = self._create(label), self._update(label)
+            steps.append((created, _sorted(batch.facts[label])))
+            steps.append((created, _sorted(batch.named[label])))
+            steps.append((updated, _sorted(batch.living[label])))
+        steps += [(self._connect(ends), _sorted(batch.edges[ends])) for ends in sorted(batch.edges)]
+        return [(text, rows) for text, rows in steps if rows]
 
     def _create(self, label: str) -> str:
         return f"UNWIND $rows AS row\nMERGE {self._node('n', label)}\nON CREATE SET " + ", ".join(
             f"n.{name} = row.{name}" for name in self._settable(label)
         )
 
-    def _living(self, label: str) -> str:
+    def _update(self, label: str) -> str:
         later = [n for n in self._settable(label) if n != "created_at"]
         text = self._create(label)
         if later:
@@ -169,7 +168,7 @@ class _Texts:
             text += f"\nON MATCH SET {sets}"
         return text
 
-    def _relationship(self, ends: Ends) -> str:
+    def _connect(self, ends: Ends) -> str:
         start, type_, end = ends
         names = [n for n in self._columns[ends] if n in self._model.edges[ends].by_name]
         sets = ", ".join(f"r.{name} = row.{name}" for name in names)
@@ -181,7 +180,7 @@ class _Texts:
         )
 
     def _settable(self, label: str) -> list[str]:
-        return [n for n in self._columns[label] if n not in self._model.nodes[label].key]
+        return [n for n in self._columns.get(label, []) if n not in self._model.nodes[label].key]
 
     def _node(self, variable: str, label: str, prefix: str = "") -> str:
         keys = self._model.nodes[label].key

@@ -79,13 +79,13 @@ class Replay:
         self._sessions: list[_Session] = []
         for _, group in groupby(records, key=lambda r: r.position.partition(",")[0]):
             self._add(list(group))
-        self._templates = [_good(r) for r in formats.read(folder / TEMPLATES_FILE, "prompts")]
-        self._template_refs: list[Ref] = []
-        for record in self._templates:
+        self._templates: list[Ref] = []
+        for record in map(_good, formats.read(folder / TEMPLATES_FILE, "prompts")):
             mutation = to_mutation(record.event)
             self._shared.append((record.payload, mutation))
             if mutation.fact is not None:
-                self._template_refs.append(mutation.fact)
+                self._templates.append(mutation.fact)
+        self._keys: dict[str, list[str]] = {}
 
     def _add(self, records: list[Record]) -> None:
         scope = next(r.event.session.id for r in records if r.event.type == "session")
@@ -136,11 +136,24 @@ class Replay:
                 for event in session.events:
                     yield moved.ids[session.id], moved.payload(event)
 
+    def draw_key(self, random: Random, label: str, replays: int) -> str:
+        """Draw the first part of the key of a node of the stream."""
+        if label not in self._keys:
+            refs = {ref for m in self._all() for ref in _refs(m) if ref[0] == label}
+            self._keys[label] = sorted({key[0] for _, key in refs})
+        key = random.choice(self._keys[label])
+        own = any(key in session.own for session in self._sessions)
+        return f"{random.randrange(replays):06d}.{key}" if own else key
+
+    def _all(self) -> Iterator[Mutation]:
+        yield from (mutation for _, mutation in self._shared)
+        for session in self._sessions:
+            yield from (event.mutation for event in session.events)
+
     def expected(self, replays: int) -> Expected:
         """Count what the graph must hold after ``mutations(replays)``, Tenant aside."""
         own = set().union(*(s.own for s in self._sessions))
-        mutations = [m for _, m in self._shared]
-        mutations += [e.mutation for s in self._sessions for e in s.events]
+        mutations = list(self._all())
         nodes: Counter[str] = Counter()
         edges: Counter[str] = Counter()
         for label, key in {ref for m in mutations for ref in _refs(m)}:
@@ -158,7 +171,7 @@ class Replay:
         for session in self._sessions:
             delta = timedelta(days=number, seconds=random.randrange(86_400))
             ids = {key: f"{number:06d}.{key}" for key in session.own}
-            yield session, _Move(session.id, ids, delta, random.choice(self._template_refs))
+            yield session, _Move(session.id, ids, delta, random.choice(self._templates))
 
 
 @dataclass(slots=True)

@@ -78,10 +78,8 @@ def count(app: App, tenant: str) -> Expected:
     }
     edges: dict[str, int] = {}
     for start, type_, end in app.model.edges:
-        found = app.graph.read(
-            f"MATCH (:{start} {{tenant_id: $tenant_id}})-[r:{type_}]->(:{end}) RETURN count(r) AS n",
-            tenant_id=tenant,
-        )
+        path = f"(:{start} {{tenant_id: $tenant_id}})-[r:{type_}]->(:{end})"
+        found = app.graph.read(f"MATCH {path} RETURN count(r) AS n", tenant_id=tenant)
         edges[type_] = edges.get(type_, 0) + found[0]["n"]
     return Expected(nodes, edges)
 

@@ -75,8 +75,8 @@ def _compare(bench: Bench, what: str, lanes: Lanes) -> list[Line]:
     for tenant in tenants:
         delete(bench.app, tenant)
     note = (
-        f"{WRITERS} threads, {events:,} events a round; a turn is a prompt in its session, the last "
-        f"answer to it, and FOLLOWS; {TURNS_IN_TRANSACTION} turns or {EVENTS_IN_TRANSACTION:,} "
+        f"{WRITERS} threads, {events:,} events a round; a turn is a prompt in its session, "
+        f"the last answer to it, and FOLLOWS; {TURNS_IN_TRANSACTION} turns or {EVENTS_IN_TRANSACTION:,} "
         f"events a transaction; {retries} transactions of ours ran twice"
     )
     speed = [(events / ours.seconds, events / base.seconds) for ours, base in rounds]

@@ -32,12 +32,16 @@ def settings_options(command: F) -> F:
     ) -> Any:
         settings = load_settings(config)
         if data_dir is not None:
-            # A stack that is asked for by name is meant, whatever the environment says.
-            server = settings.neo4j.model_copy(update={"uri": ""})
-            settings = settings.model_copy(update={"data_dir": data_dir, "neo4j": server})
+            settings = of_local_stack(settings.model_copy(update={"data_dir": data_dir}))
         return command(*args, settings=settings, **kwargs)
 
     return wrapper  # type: ignore[return-value]
+
+
+def of_local_stack(settings: Settings) -> Settings:
+    """The same settings, meaning the local stack whatever server the environment names."""
+    server = settings.neo4j.model_copy(update={"uri": ""})
+    return settings.model_copy(update={"neo4j": server})
 
 
 def tenant_option(command: F) -> F:

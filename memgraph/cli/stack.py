@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from memgraph.cli import ingesting, render
-from memgraph.cli.common import err, open_app, out, print_json, settings_options
+from memgraph.cli.common import (
+    err,
+    of_local_stack,
+    open_app,
+    out,
+    print_json,
+    settings_options,
+)
 from memgraph.cli.common import json_option as json_flag
 from memgraph.domain.errors import StackError
+from memgraph.domain.schema import GraphModel
 from memgraph.graph import migrations
 from memgraph.local import StackState, find, last_failure, start, stop
 from memgraph.settings import Settings
@@ -23,22 +30,30 @@ DEMO_RESPONSE = "s-0033-p2-r3"
 
 BROWSER_QUERIES = (
     (
-        "the last exchange of a forked conversation",
-        "MATCH path = (:Session {session_id: 's-0004'})<-[:PART_OF]-(p:Prompt)"
+        "a forked conversation",
+        "MATCH path = (:Session {tenant_id: $tenant, session_id: 's-0004'})<-[:PART_OF]-(:Prompt)"
         "<-[:RESPONDS_TO]-(:Response) RETURN path",
     ),
     (
         "everything one answer came from",
-        "MATCH path = (:Response {response_id: 's-0033-p2-r3'})-[:RESPONDS_TO|INFORMED_BY"
-        "|INSTANTIATES|INHERITS|REFERENCES|FOLLOWS|HANDLED_BY|USES_MODEL*1..6]->() RETURN path",
+        "MATCH path = (:Response {tenant_id: $tenant, response_id: 's-0033-p2-r3'})"
+        "-[:RESPONDS_TO|INFORMED_BY|INSTANTIATES|INHERITS|REFERENCES|FOLLOWS|HANDLED_BY"
+        "|USES_MODEL*1..4]->() RETURN path",
     ),
     (
         "who hands over to whom",
-        "MATCH (p:Prompt)<-[:RESPONDS_TO]-(:Response)-[h:TRANSFERS_TO]->(b:Agent), "
-        "(p)-[:HANDLED_BY]->(a:Agent) RETURN a.name, b.name, count(*) AS handoffs "
-        "ORDER BY handoffs DESC",
+        "MATCH (a:Agent {tenant_id: $tenant})<-[:HANDLED_BY]-(:Prompt)<-[:RESPONDS_TO]-(:Response)"
+        "-[:TRANSFERS_TO]->(b:Agent) WHERE a.agent_id IS NOT NULL "
+        "RETURN a.name, b.name, count(*) AS handoffs ORDER BY handoffs DESC",
     ),
 )
+"""What to paste into Neo4j Browser, with what it shows. ``$tenant`` is filled in."""
+
+
+def browser_queries(tenant: str) -> list[tuple[str, str]]:
+    """The queries for a tenant, ready to paste."""
+    quoted = "'" + tenant.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return [(what, text.replace("$tenant", quoted)) for what, text in BROWSER_QUERIES]
 
 
 def describe(stack: StackState) -> dict[str, Any]:
@@ -145,12 +160,6 @@ def status(settings: Settings, *, as_json: bool) -> None:
         out.print(render.addresses(stack))
 
 
-@dataclass(frozen=True)
-class _Demo:
-    counts: dict[str, dict[str, int]]
-    totals: dict[str, int]
-
-
 @click.command(epilog="Example: memgraph demo")
 @json_flag
 @settings_options
@@ -161,43 +170,45 @@ def demo(settings: Settings, *, as_json: bool) -> None:
     """
     began = time.monotonic()
     stack = start_stack(settings)
-    local = settings.model_copy(update={"neo4j": settings.neo4j.model_copy(update={"uri": ""})})
     tenant = settings.tenant
-    with open_app(local) as app:
+    with open_app(of_local_stack(settings)) as app:
         report = ingesting.ingest_files(
             app, [DEMO_FILE], format_="events", tenant=tenant, batch=settings.ingest.batch
         )
-        reader = app.reader
-        thread = reader.get_thread(tenant, DEMO_SESSION)
-        lineage = reader.get_lineage(tenant, "response", DEMO_RESPONSE, directions=("up",))
-        counts = reader.count(tenant)
-        shown = _Demo(counts, report.totals.as_dict())
-        if as_json:
-            print_json(
-                {
-                    "stack": describe(stack),
-                    "ingest": shown.totals,
-                    "stats": counts,
-                    "thread": thread,
-                    "lineage": lineage,
-                }
-            )
-            return
-        out.rule(f"memgraph thread {DEMO_SESSION}", align="left")
-        out.print(render.thread(thread))
-        out.rule(f"memgraph lineage response {DEMO_RESPONSE}", align="left")
-        out.print(render.lineage(lineage, app.model))
-        out.rule("memgraph stats", align="left")
-        out.print(render.counts(counts))
-        out.rule("Where to look next", align="left")
-        out.print(render.addresses(stack, password=True))
-    for what, statement in BROWSER_QUERIES:
+        told = {
+            "stack": describe(stack),
+            "ingest": report.totals.as_dict(),
+            "thread": app.reader.get_thread(tenant, DEMO_SESSION),
+            "lineage": app.reader.get_lineage(tenant, "response", DEMO_RESPONSE),
+            "stats": app.reader.count(tenant),
+        }
+        model = app.model
+    if as_json:
+        print_json(told)
+        return
+    _show_answers(told, model)
+    _show_where_to_look(stack, tenant)
+    took_s = time.monotonic() - began
+    out.print(f"\n{render.totals(told['ingest'])}, ready after {took_s:.0f} s.")
+    out.print("The stack keeps running: `memgraph down` stops it.")
+
+
+def _show_answers(told: dict[str, Any], model: GraphModel) -> None:
+    out.rule(f"memgraph thread {DEMO_SESSION}", align="left")
+    out.print(render.thread(told["thread"]))
+    out.rule(f"memgraph lineage response {DEMO_RESPONSE}", align="left")
+    out.print(render.lineage(told["lineage"], model))
+    out.rule("memgraph stats", align="left")
+    out.print(render.counts(told["stats"]))
+
+
+def _show_where_to_look(stack: StackState, tenant: str) -> None:
+    out.rule("Where to look next", align="left")
+    out.print(render.addresses(stack, password=True))
+    for what, statement in browser_queries(tenant):
         out.print(f"\n[dim]// {what}[/dim]")
         # Whole lines, so that they can be copied and pasted.
         click.echo(statement)
-    totals = render.totals(shown.totals)
-    out.print(f"\n{totals}, ready after {time.monotonic() - began:.0f} s.")
-    out.print("The stack keeps running: `memgraph down` stops it.")
 
 
 COMMANDS = (up, down, status, demo)

@@ -35,14 +35,18 @@ def find_example(event_class: type[BaseModel], schema: Mapping[str, Any]) -> dic
     fields = [tag, *(name for name in schema["required"] if name != tag)]
     optional = [name for name in schema["properties"] if name not in fields]
     for names in (fields, *([*fields, name] for name in optional)):
-        example = {name: _value(schema["properties"][name], (name,), schema) for name in names}
+        example = {
+            name: smallest_value(schema["properties"][name], (name,), schema) for name in names
+        }
         if is_readable(example, event_class):
             return example
     raise TypeError(f"no example of {event_class.__name__} is valid")
 
 
-def _value(schema: Mapping[str, Any], path: tuple[str, ...], root: Mapping[str, Any]) -> Any:
-    """A valid value of a schema; ``path`` names it."""
+def smallest_value(
+    schema: Mapping[str, Any], path: tuple[str, ...], root: Mapping[str, Any]
+) -> Any:
+    """A value of a schema with what it requires; ``path`` names the field."""
     schema = resolved(schema, root)
     if "const" in schema:
         return schema["const"]
@@ -52,11 +56,13 @@ def _value(schema: Mapping[str, Any], path: tuple[str, ...], root: Mapping[str, 
         case "object":
             properties = schema.get("properties", {})
             required = schema.get("required", ())
-            return {name: _value(properties[name], (*path, name), root) for name in required}
+            return {
+                name: smallest_value(properties[name], (*path, name), root) for name in required
+            }
         case "string":
             return TIME if schema.get("format") == "date-time" else _text(schema, path)
         case "integer" | "number":
-            return schema.get("maximum", 1) if schema.get("maximum", 1) < 1 else 1
+            return min(1, schema.get("maximum", 1))
         case "boolean":
             return True
         case "array":

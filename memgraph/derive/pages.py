@@ -287,19 +287,19 @@ def _rows(
 ) -> Iterator[tuple[str, ...]]:
     """A row per field of a part, the fields of its parts below it by their paths."""
     for name, declared in part["properties"].items():
+        field = resolved(declared, root)
+        description = declared.get("description") or field.get("description") or ""
         default = declared.get("default")
-        described = resolved(declared, root).get("description") or ""
         stated = "" if default in (None, "") else f"Default: {code(json.dumps(default))}."
         yield (
             code(prefix + name),
             type_in_words(declared, root),
             "yes" if name in part.get("required", ()) else "",
             limits_in_words(declared, root),
-            " ".join(text for text in (declared.get("description", described), stated) if text),
+            f"{description} {stated}".strip(),
         )
-        inner = resolved(declared, root)
-        mark = "[]" if "items" in inner else ""
-        inner = resolved(inner.get("items", inner), root)
+        mark = "[]" if "items" in field else ""
+        inner = resolved(field.get("items", field), root)
         if "properties" in inner:
             yield from _rows(inner, root, f"{prefix}{name}{mark}.")
 

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, Field
 
-from memgraph.derive.examples import is_readable, tag_of
+from memgraph.derive.examples import find_example, is_readable, smallest_value, tag_of
 from memgraph.derive.factories import make_node, make_properties
 from memgraph.derive.json_schema import DIALECT, edge_schemas, event_schemas, node_schemas
 from memgraph.domain.events import EVENT_CLASSES, EVENT_TYPES, read_event
@@ -123,6 +124,37 @@ def test_the_tag_is_required_unless_the_shape_tells(event_class: Any) -> None:
     required = EVENTS[event_class.__name__]["required"]
     is_told_by_shape = event_class.__name__ in ("PromptEvent", "ResponseEvent")
     assert (tag_of(event_class) in required) is not is_told_by_shape
+
+
+class Sized(BaseModel):
+    share: float = Field(le=0.5)
+    count: int
+    is_whole: bool
+    parts: list[str]
+    build_id: str
+    version: str = Field(pattern=r"^\d$")
+
+
+class Unknown(BaseModel):
+    type: str
+    sized: Sized
+
+
+def test_a_smallest_value_says_what_it_stands_for() -> None:
+    schema = Unknown.model_json_schema()
+    assert smallest_value(schema, ("unknown",), schema)["sized"] == {
+        "share": 0.5,
+        "count": 1,
+        "is_whole": True,
+        "parts": [],
+        "build_id": "build-1",
+        "version": "1",
+    }
+
+
+def test_an_event_that_no_reader_takes_has_no_example() -> None:
+    with pytest.raises(TypeError, match="no example of Unknown is valid"):
+        find_example(Unknown, Unknown.model_json_schema())
 
 
 def test_every_event_type_is_in_a_schema() -> None:

@@ -1,15 +1,17 @@
 """Read a tenant's content: statements generated from the descriptors, pages by key.
 
-A statement reads one page of a class, at most ``limit`` rows from a key on, in
-the order of the uniqueness index. Three habits of the planner shape it:
+A statement reads one page of a class, ``$limit`` nodes from a key on, in the
+order of the uniqueness index. Three habits of the server shape it:
 
 - The index is used for a tenant only with a predicate on each of its properties.
 - Its order is used only when ``ORDER BY`` names all of them, the tenant first.
   Without, every page would sort the rest of the class.
-- A row comparison spelled with OR is planned as a union of seeks, sorted
-  again; spelled with CASE it stays a filter.
+- The index sorts text by code point, but ``ORDER BY`` and ``>`` compare UTF-16
+  units where no index answers, and emoji fall between the two. So a key is
+  compared by the index only: a key of several properties is resumed by one
+  statement per property, the properties before it equal, the longest first.
 
-The page itself is a list of references; their values are read and sent 50 rows
+The page itself is a list of references; values are read and sent for 50 nodes
 at a time. One row per record would cost the driver more than all else together.
 """
 
@@ -17,8 +19,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from memgraph.domain.schema import EdgeSpec, GraphModel, NodeSpec, PropertySpec
@@ -38,11 +41,11 @@ from memgraph.graph.export.records import (
 from memgraph.graph.session import Graph
 
 PAGE = 10_000
-"""Rows that one statement reads: about a megabyte of references on the server."""
+"""Nodes that one statement reads: about a megabyte of references on the server."""
 _SENT_TOGETHER = 50
 
-_LEAST = {"string": "", "integer": -(2**63), "datetime": datetime.min.replace(tzinfo=UTC)}
-"""The smallest key value per type: the first page begins there."""
+_BEFORE_ALL = {"string": ""}
+"""What is before every first property of a key, by type: the first page begins there."""
 
 
 def read_content(graph: Graph, model: GraphModel, tenant_id: str) -> Iterator[Record]:
@@ -62,71 +65,70 @@ def read_content(graph: Graph, model: GraphModel, tenant_id: str) -> Iterator[Re
 def page_statements(model: GraphModel) -> dict[str, str]:
     """Every statement that reads content, by name."""
     nodes = model.nodes
-    statements = {f"page_{spec.snake}": page_of_nodes(spec) for spec in content_nodes(model)}
-    for spec in content_edges(model):
-        name = "_".join(("page", nodes[spec.start].snake, spec.type.lower(), nodes[spec.end].snake))
-        statements[name] = page_of_edges(spec, nodes[spec.start], nodes[spec.end])
+    statements: dict[str, str] = {}
+    for spec in content_nodes(model):
+        for level in range(len(spec.key)):
+            statements[f"page_{spec.snake}_{level}"] = page_of_nodes(spec, level)
+    for edge in content_edges(model):
+        start, end = nodes[edge.start], nodes[edge.end]
+        for level in range(len(start.key)):
+            name = f"page_{start.snake}_{edge.type.lower()}_{end.snake}_{level}"
+            statements[name] = page_of_edges(edge, start, end, level)
     return statements
 
 
 @lru_cache(maxsize=256)
-def page_of_nodes(spec: NodeSpec) -> str:
+def page_of_nodes(spec: NodeSpec, level: int) -> str:
     """Rows of one class: extra labels as booleans, then the values of its content."""
-    keys = [f"n.{name}" for name in spec.key]
     flags = [f"n:{label}" for label in EXTRA_LABELS]
     values = [_value("n", p) for p in content_properties(spec)]
     return (
-        f"MATCH (n:{spec.label} {{tenant_id: $tenant_id}})\n"
-        f"WHERE {_anchored(keys)}{_resumed(keys)}\n"
-        f"WITH n ORDER BY n.tenant_id, {', '.join(keys)} LIMIT $limit\n"
-        f"WITH collect(n) AS page\n"
-        f"{_sliced('n', [*flags, *values])}"
+        f"{_page(spec, level)}\n"
+        f"RETURN {_place(spec)},\n"
+        f"       [n IN {_SLICE} | [{', '.join([*flags, *values])}]] AS rows"
     )
 
 
 @lru_cache(maxsize=256)
-def page_of_edges(spec: EdgeSpec, start: NodeSpec, end: NodeSpec) -> str:
+def page_of_edges(spec: EdgeSpec, start: NodeSpec, end: NodeSpec, level: int) -> str:
     """Rows of one kind of relationship: key of the start, key of the end, its values."""
-    starts, ends = [f"a.{name}" for name in start.key], [f"b.{name}" for name in end.key]
-    # The hint: with few nodes of the end's class the planner would scan its label.
     sent = [
-        *(_value("e[0]", p) for p in key_properties(start)),
-        *(_value("e[2]", p) for p in key_properties(end)),
-        *(_value("e[1]", p) for p in content_properties(spec)),
+        *(_value("n", p) for p in key_properties(start)),
+        *(_value("m", p) for p in key_properties(end)),
+        *(_value("r", p) for p in content_properties(spec)),
     ]
     return (
-        f"MATCH (a:{start.label} {{tenant_id: $tenant_id}})\n"
-        f"USING INDEX a:{start.label}({', '.join(start.identity)})\n"
-        f"WHERE {_anchored(starts)}\n"
-        f"MATCH (a)-[r:{spec.type}]->(b:{end.label} {{tenant_id: $tenant_id}})\n"
-        f"WHERE {_resumed([*starts, *ends], '')}\n"
-        f"WITH a, r, b ORDER BY a.tenant_id, {', '.join([*starts, *ends])} LIMIT $limit\n"
-        f"WITH collect([a, r, b]) AS page\n"
-        f"{_sliced('e', sent)}"
+        f"{_page(start, level)}\n"
+        f"CALL (page, at) {{\n"
+        f"  UNWIND {_SLICE} AS n\n"
+        f"  MATCH (n)-[r:{spec.type}]->(m:{end.label} {{tenant_id: $tenant_id}})\n"
+        f"  RETURN collect([{', '.join(sent)}]) AS rows\n"
+        f"}}\n"
+        f"RETURN {_place(start)}, rows"
     )
 
 
-def _anchored(keys: Sequence[str]) -> str:
-    return " AND ".join([f"{keys[0]} >= $after_0", *(f"{k} IS NOT NULL" for k in keys[1:])])
+_SLICE = f"page[at..at + {_SENT_TOGETHER}]"
 
 
-def _resumed(keys: Sequence[str], lead: str = " AND ") -> str:
-    """``keys`` are not before the row that ended the last page, which comes again."""
-    if len(keys) == 1:
-        return ""
-    last = len(keys) - 1
-    cases = "".join(
-        f" WHEN {keys[i]} > $after_{i} THEN true WHEN {keys[i]} < $after_{i} THEN false"
-        for i in range(last)
-    )
-    return f"{lead}CASE{cases} ELSE {keys[last]} >= $after_{last} END"
-
-
-def _sliced(variable: str, sent: Sequence[str]) -> str:
+def _page(spec: NodeSpec, level: int) -> str:
+    """The nodes after ``$after_…`` that share the first ``level`` properties of their keys."""
+    keys = [f"n.{name}" for name in spec.key]
+    seek = [f"{key} = $after_{i}" for i, key in enumerate(keys[:level])]
+    seek.append(f"{keys[level]} > $after_{level}")
+    seek += [f"{key} IS NOT NULL" for key in keys[level + 1 :]]
     return (
-        f"UNWIND range(0, size(page) - 1, {_SENT_TOGETHER}) AS at\n"
-        f"RETURN [{variable} IN page[at..at + {_SENT_TOGETHER}] | [{', '.join(sent)}]] AS rows"
+        f"MATCH (n:{spec.label} {{tenant_id: $tenant_id}})\n"
+        f"WHERE {' AND '.join(seek)}\n"
+        f"WITH n ORDER BY n.tenant_id, {', '.join(keys)} LIMIT $limit\n"
+        f"WITH collect(n) AS page\n"
+        f"UNWIND range(0, size(page) - 1, {_SENT_TOGETHER}) AS at"
     )
+
+
+def _place(spec: NodeSpec) -> str:
+    """How many nodes the page has, and the key of the last."""
+    return f"size(page) AS size, [{', '.join(f'page[-1].{name}' for name in spec.key)}] AS last"
 
 
 def _value(owner: str, declared: PropertySpec) -> str:
@@ -143,66 +145,48 @@ def quoted(name: str) -> str:
 
 
 def _read_nodes(graph: Graph, spec: NodeSpec, tenant_id: str) -> Iterator[NodeRecord]:
-    declared = content_properties(spec)
     flags = len(EXTRA_LABELS)
-    names = [p.name for p in declared]
-    key_at = [flags + names.index(name) for name in spec.key]
-    to_properties = _converter(declared)
-    pages = _rows(graph, page_of_nodes(spec), tenant_id, key_properties(spec), key_at)
-    for row in pages:
-        extra = tuple(label for label, is_set in zip(EXTRA_LABELS, row, strict=False) if is_set)
-        yield NodeRecord(spec.label, extra, to_properties(row[flags:]))
+    to_properties = _converter(content_properties(spec))
+    for rows in _rows(graph, spec, tenant_id, lambda level: page_of_nodes(spec, level)):
+        for row in rows:
+            extra = tuple(label for label, is_set in zip(EXTRA_LABELS, row, strict=False) if is_set)
+            yield NodeRecord(spec.label, extra, to_properties(row[flags:]))
 
 
 def _read_edges(
     graph: Graph, spec: EdgeSpec, start: NodeSpec, end: NodeSpec, tenant_id: str
 ) -> Iterator[EdgeRecord]:
-    starts, ends = key_properties(start), key_properties(end)
-    keys, middle = (*starts, *ends), len(starts)
-    width = len(keys)
-    to_properties = _converter(content_properties(spec))
-    to_key = _key_converter(keys)
-    statement = page_of_edges(spec, start, end)
-    for row in _rows(graph, statement, tenant_id, keys, list(range(width))):
-        key = to_key(row[:width])
-        yield EdgeRecord(
-            spec.type,
-            (start.label, *key[:middle]),
-            (end.label, *key[middle:]),
-            to_properties(row[width:]),
-        )
+    keys = (*key_properties(start), *key_properties(end))
+    middle, width = len(start.key), len(keys)
+    to_key, to_properties = _key_converter(keys), _converter(content_properties(spec))
+    for rows in _rows(graph, start, tenant_id, lambda n: page_of_edges(spec, start, end, n)):
+        # Starts come in order; so do ends then, and two exports of one graph are the same.
+        for row in sorted(rows, key=itemgetter(slice(width))):
+            key = to_key(row[:width])
+            yield EdgeRecord(
+                spec.type,
+                (start.label, *key[:middle]),
+                (end.label, *key[middle:]),
+                to_properties(row[width:]),
+            )
 
 
 def _rows(
-    graph: Graph,
-    statement: str,
-    tenant_id: str,
-    keys: Sequence[PropertySpec],
-    key_at: Sequence[int],
-) -> Iterator[list[Any]]:
-    """Yield the rows of all pages. ``key_at`` says where in a row its key stands."""
-    after: list[Any] = [_LEAST[p.type] for p in keys]
-    last: list[Any] = []
-    while True:
-        parameters = {f"after_{i}": value for i, value in enumerate(after)}
-        ended, count = last, 0
-        for record in graph.stream(statement, tenant_id=tenant_id, limit=PAGE + 1, **parameters):
-            rows: list[list[Any]] = record["rows"]
-            if not rows:
-                continue  # of no page; range(0, -1, 50) is [0] in Cypher
-            last = [rows[-1][i] for i in key_at]
-            if count == 0 and [rows[0][i] for i in key_at] == ended:
-                yield from rows[1:]
-            else:
-                yield from rows
-            count += len(rows)
-        if count <= PAGE:
-            return
-        after = [_typed_key(p, value) for p, value in zip(keys, last, strict=True)]
-
-
-def _typed_key(declared: PropertySpec, value: Any) -> Any:
-    return _from_micros(value) if declared.type == "datetime" else value
+    graph: Graph, spec: NodeSpec, tenant_id: str, statement: Callable[[int], str]
+) -> Iterator[list[list[Any]]]:
+    """Yield the rows of all pages. ``statement`` resumes after so many equal properties."""
+    level = 0
+    after: list[Any] = [_BEFORE_ALL[key_properties(spec)[0].type]]
+    while level >= 0:
+        parameters = {f"after_{i}": value for i, value in enumerate(after[: level + 1])}
+        size = 0
+        for record in graph.stream(statement(level), tenant_id=tenant_id, limit=PAGE, **parameters):
+            size, last = record["size"], record["last"]
+            yield record["rows"]
+        if size == PAGE:
+            level, after = len(spec.key) - 1, last
+        else:
+            level -= 1
 
 
 def _from_micros(micros: int) -> datetime:
