@@ -76,8 +76,8 @@ def _compare(bench: Bench, what: str, lanes: Lanes) -> list[Line]:
         delete(bench.app, tenant)
     note = (
         f"{WRITERS} threads, {events:,} events a round; a turn is a prompt in its session, "
-        f"the last answer to it, and FOLLOWS; {TURNS_IN_TRANSACTION} turns or {EVENTS_IN_TRANSACTION:,} "
-        f"events a transaction; {retries} transactions of ours ran twice"
+        f"the last answer to it, and FOLLOWS; {TURNS_IN_TRANSACTION} turns or "
+        f"{EVENTS_IN_TRANSACTION:,} events a transaction; {retries} transactions of ours ran twice"
     )
     speed = [(events / ours.seconds, events / base.seconds) for ours, base in rounds]
     cpu = [(1e6 * o.cpu_seconds / events, 1e6 * b.cpu_seconds / events) for o, b in rounds]

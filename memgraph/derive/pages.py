@@ -34,7 +34,7 @@ from memgraph.domain.schema import (
     NodeSpec,
     PropertySpec,
 )
-from memgraph.domain.values import MAX_DEPTH, MAX_JSON_BYTES
+from memgraph.domain.values import MAX_DEPTH, MAX_JSON_CHARS
 from memgraph.settings import PREFIX, variables
 
 Headers = Mapping[str, Mapping[str, str]]
@@ -241,7 +241,7 @@ value of another type: nothing is converted. Names are camelCase or snake_case a
 - A time is ISO 8601 with a zone, from {EARLIEST:%Y-%m-%d} on, and at most
   {CLOCK_SKEW.total_seconds() / 3600:.0f} hours ahead of the server's clock.
 - No text holds a NUL character.
-- Free-form JSON nests at most {MAX_DEPTH} deep and holds at most {MAX_JSON_BYTES:,} bytes; its
+- Free-form JSON nests at most {MAX_DEPTH} deep and holds at most {MAX_JSON_CHARS:,} characters; its
   integers fit 64 bits.
 - A required field of an optional part is required when the part is there. `null` is the same as
   leaving a field out that is optional and has no default.

@@ -68,10 +68,13 @@ class GraphNode(StructuredNode):
     created_at = DateTimeNeo4jFormatProperty(
         required=True, help_text="When it happened or was first named, UTC."
     )
+    write_id = IntegerProperty(internal=True, help_text="Batch that last wrote the node.")
 
 
 class FactNode(GraphNode):
-    """A node that is written once. Two inline integers let one MERGE tell new from known."""
+    """A node that is written once. ``fact_hash`` and ``write_id`` are integers, which Neo4j
+    stores inline: one MERGE tells new from known cheaply.
+    """
 
     __abstract_node__ = True
     lifecycle = Lifecycle.FACT
@@ -79,7 +82,6 @@ class FactNode(GraphNode):
     fact_hash = IntegerProperty(
         internal=True, help_text="BLAKE2b-64 of the canonical content, signed."
     )
-    write_id = IntegerProperty(internal=True, help_text="Batch that wrote the fact.")
 
 
 class LivingNode(GraphNode):
@@ -92,7 +94,6 @@ class LivingNode(GraphNode):
     clocks = JSONProperty(
         internal=True, help_text="Per property the (time, event id) that set it; `*` is the rest."
     )
-    write_id = IntegerProperty(internal=True, help_text="Batch that last wrote the node.")
 
 
 class GraphRel(StructuredRel):

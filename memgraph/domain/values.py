@@ -10,8 +10,8 @@ MAX_KEY_CHARS = 512
 """Longest key of a node, in characters: an index entry of Neo4j holds about 8 kB."""
 MAX_DEPTH = 32
 """Deepest nesting of free-form JSON."""
-MAX_JSON_BYTES = 1_000_000
-"""Largest free-form JSON value once encoded, in bytes."""
+MAX_JSON_CHARS = 1_000_000
+"""Largest free-form JSON value, in characters of its keys and texts."""
 MAX_ITEMS = 1_000
 """Longest list in an event (tags, documents, tool calls, …)."""
 MAX_INTEGER = 2**63 - 1

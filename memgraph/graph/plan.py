@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 import orjson
 
 from memgraph.domain.mutations import Key
 from memgraph.domain.schema import PLACEHOLDER, TOMBSTONE, EdgeSpec, NodeSpec, PropertySpec
-from memgraph.domain.values import MAX_KEY_CHARS, Lifecycle
+from memgraph.domain.values import MAX_INTEGER, MAX_KEY_CHARS, Lifecycle
 
 ROW_INDEX = "i"
 """Column that carries a row's position, so that an answer can name it."""
@@ -29,9 +30,27 @@ def _json(value: Any) -> str:
 
 
 def _integer(value: Any) -> int:
-    if type(value) is not int:
-        raise TypeError(f"integer expected, got {type(value).__name__}")
+    if type(value) is not int or not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
+        raise TypeError(f"integer of 64 bits expected, got {type(value).__name__}")
     return value
+
+
+def _float(value: Any) -> float:
+    if type(value) not in (int, float) or not isfinite(value):
+        raise TypeError(f"finite number expected, got {type(value).__name__}")
+    return float(value)
+
+
+def _strings(value: Any) -> list[str]:
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"list of strings expected, got {type(value).__name__}")
+    return [_text(v) for v in value]
+
+
+def _floats(value: Any) -> list[float]:
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"list of numbers expected, got {type(value).__name__}")
+    return [_float(v) for v in value]
 
 
 def _boolean(value: Any) -> bool:
@@ -61,12 +80,12 @@ def _promoted_text(value: Any) -> str | None:
 _ENCODERS: dict[str, Callable[[Any], Any]] = {
     "string": _text,
     "integer": _integer,
-    "float": float,
+    "float": _float,
     "boolean": _boolean,
     "datetime": _datetime,
     "json": _json,
-    "strings": lambda value: [_text(v) for v in value],
-    "floats": lambda value: [float(v) for v in value],
+    "strings": _strings,
+    "floats": _floats,
 }
 
 

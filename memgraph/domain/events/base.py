@@ -22,7 +22,7 @@ from memgraph.domain.values import (
     MAX_DEPTH,
     MAX_INTEGER,
     MAX_ITEMS,
-    MAX_JSON_BYTES,
+    MAX_JSON_CHARS,
     MAX_KEY_CHARS,
     MAX_TEXT_CHARS,
 )
@@ -68,8 +68,8 @@ def _check_json(value: Any) -> Any:
             raise PydanticCustomError("finite", "must be a finite number")
         else:
             size += 8
-        if size > MAX_JSON_BYTES:
-            raise PydanticCustomError("json_size", f"must not exceed {MAX_JSON_BYTES} bytes")
+        if size > MAX_JSON_CHARS:
+            raise PydanticCustomError("json_size", f"must not exceed {MAX_JSON_CHARS} characters")
     return value
 
 

@@ -13,12 +13,12 @@ from memgraph.domain.values import (
     MAX_DEPTH,
     MAX_INTEGER,
     MAX_ITEMS,
-    MAX_JSON_BYTES,
+    MAX_JSON_CHARS,
     MAX_KEY_CHARS,
     MAX_TEXT_CHARS,
 )
 
-MAX_JSON_TEXT_BYTES = 16 * MAX_JSON_BYTES
+MAX_JSON_TEXT_BYTES = 16 * MAX_JSON_CHARS
 """Largest JSON property in a file. Events bound each free-form value before it is encoded;
 escapes lengthen it up to sixfold, and a history holds several texts."""
 MAX_VECTOR = 4_096
