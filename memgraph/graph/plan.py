@@ -31,7 +31,7 @@ def _json(value: Any) -> str:
 
 def _integer(value: Any) -> int:
     if type(value) is not int or not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
-        raise TypeError(f"integer of 64 bits expected, got {type(value).__name__}")
+        raise TypeError(f"integer expected, at most 64 bits, got {type(value).__name__}")
     return value
 
 
