@@ -87,7 +87,8 @@ def start_stack(settings: Settings, *, kafka: bool = False, detach: bool = True)
                 app.graph,
                 app.model,
                 migrations.migrations_directory(),
-                on_progress=lambda line: _say(status, line),
+                # One line per statement: for a spinner, not for a log.
+                on_progress=status.update,
             )
     return stack
 
