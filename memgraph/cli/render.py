@@ -200,14 +200,18 @@ def lineage(found: Row, model: GraphModel) -> RenderableType:
 
 def _branches(tree: Tree, branch: shapes.Branch, model: GraphModel) -> None:
     for child in branch.children:
+        if child.is_repeat and model.nodes[shapes.label_of(child.node, model)].is_hub:
+            continue  # every branch ends at its model and agent: once is enough
         edge = child.edge or {}
         arrow = "→" if child.is_forward else "←"
-        label = Text.assemble((f"{edge['type']} {arrow} ", "dim"), _node(child.node, model))
+        label = Text.assemble(
+            (f"{edge['type']} {arrow} ", "dim"), _node(child.node, model, short=child.is_repeat)
+        )
         notes = _edge_notes(edge)
         if notes:
             label.append("  " + notes, style="dim")
         if child.is_repeat:
-            label.append("  (above)", style="dim")
+            label.append("  (shown elsewhere)", style="dim")
         _branches(tree.add(label), child, model)
 
 
@@ -223,10 +227,12 @@ def _edge_notes(edge: Row) -> str:
     return ", ".join(notes)
 
 
-def _node(node: Row, model: GraphModel) -> Text:
+def _node(node: Row, model: GraphModel, *, short: bool = False) -> Text:
     label = shapes.label_of(node, model)
     properties = node["properties"]
     text = Text.assemble((label, "bold"), " ", (_line(shapes.key_of(node, model)), "cyan"))
+    if short:
+        return text
     caption = shapes.caption_of(node, model)
     if caption:
         text.append(f"  “{_line(caption, CAPTION_CHARS)}”")
