@@ -240,7 +240,7 @@ class TestShape:
 
     def test_config_masks_secrets(self, run: Run) -> None:
         shown = run("config", "--json").json
-        assert shown["neo4j"]["password"] == "********"  # noqa: S105
+        assert shown["neo4j"]["password"] == "********"
         assert "neo4j.password = ********" in run("config").out
 
     def test_every_command_has_help_with_an_example(self, run: Run) -> None:

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from memgraph.local import start, stop
 from tests.functional.test_stack_commands import memgraph
+from tests.support.events import START
 
 pytestmark = pytest.mark.slow
 
@@ -34,12 +36,12 @@ def events(tmp_path: Path) -> Path:
     rng = random.Random(7)
     lines = []
     for n in range(4_000):
-        session, turn = rng.randrange(200), n
+        session, at = rng.randrange(200), START + timedelta(seconds=n)
         lines.append(
             json.dumps(
                 {
                     "event_id": f"p{n}",
-                    "timestamp": f"2026-01-01T{turn // 3600:02}:{turn // 60 % 60:02}:{turn % 60:02}Z",
+                    "timestamp": at.isoformat(),
                     "prompt": {"text": f"question {n} " * 20},
                     "session": {"id": f"s{session}", "userId": f"u{session % 17}"},
                     "model": {"id": "m"},
@@ -53,8 +55,10 @@ def events(tmp_path: Path) -> Path:
 def ingest(data_dir: Path, events: Path, tenant: str) -> subprocess.Popen[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("MEMGRAPH_")}
     return subprocess.Popen(
-        [sys.executable, "-m", "memgraph", "ingest", str(events)]
-        + ["--data-dir", str(data_dir), "--tenant", tenant, "--batch", "50", "--json"],
+        [
+            *(sys.executable, "-m", "memgraph", "ingest", str(events), "--json"),
+            *("--data-dir", str(data_dir), "--tenant", tenant, "--batch", "50"),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,4 +1,4 @@
-"""The writing rules: facts once, conflicts kept, any order, last writer wins, nothing half-written."""
+"""The writing rules: facts once, conflicts kept, any order, nothing half-written."""
 
 from __future__ import annotations
 
