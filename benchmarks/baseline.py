@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -98,7 +99,7 @@ class _Rows:
                 label, key = m.fact
                 batch.facts[label][key] = self._node(label, key, m.fact_properties, m)
             for edge in edges_of(m):
-                row = self._edge_mappers[edge.ends](edge.properties)
+                row = _encoded(self._edge_mappers[edge.ends], edge.properties)
                 self._edge(batch, edge.ends, edge.start[1], edge.end[1], row)
         return batch
 
@@ -122,7 +123,7 @@ class _Rows:
                     self._edge(batches[after[3]], ends, (after[2],), (before[2],), row)
 
     def _node(self, label: str, key: Key, properties: Row, m: Mutation) -> Row:
-        row = {"created_at": m.occurred_at, **self._mappers[label](properties)}
+        row = {"created_at": m.occurred_at, **_encoded(self._mappers[label], properties)}
         row.update(zip(self._model.nodes[label].key, key, strict=True))
         return row
 
@@ -186,6 +187,12 @@ class _Texts:
         keys = self._model.nodes[label].key
         listed = "".join(f", {name}: row.{prefix}{name}" for name in keys)
         return f"({variable}:{label} {{tenant_id: $tenant_id{listed}}})"
+
+
+def _encoded(mapper: RowMapper, properties: Row) -> Row:
+    """Values as a person would hand them to the driver: JSON as text, times as they are."""
+    times = {n: v for n, v in properties.items() if isinstance(v, datetime)}
+    return {**mapper(properties), **times}
 
 
 def _sorted(rows: dict[Any, Row]) -> list[Row]:

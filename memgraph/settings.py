@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -19,6 +19,10 @@ from pydantic_settings.sources import PydanticBaseSettingsSource
 PREFIX = "MEMGRAPH_"
 _OTHER_PREFIXES = ("MEMGRAPH_TEST_",)
 """Read by the tests, not settings."""
+
+
+PropertyName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
+"""Metadata keys that can become the name of a property."""
 
 
 class _Section(BaseModel):
@@ -73,7 +77,7 @@ class Settings(BaseSettings):
     tenant: str = Field(
         "default", min_length=1, max_length=512, description="Tenant of the command line."
     )
-    promoted_metadata: dict[str, tuple[str, ...]] = Field(
+    promoted_metadata: dict[str, tuple[PropertyName, ...]] = Field(
         default={"Session": ("task_id", "trial")},
         description="Metadata keys per label that become properties with an index.",
     )

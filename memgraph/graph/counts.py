@@ -25,15 +25,16 @@ def read_counts(graph: Graph, model: GraphModel, tenant_id: str) -> Counts:
         rows = graph.read(store_statement(model), tenant_id=tenant_id)
         # Another tenant may have come in between, and those were its nodes too.
         if _is_alone(graph, tenant_id):
-            return _summed(rows)
-    return _summed(graph.read(index_statement(model), tenant_id=tenant_id))
+            return summed(rows)
+    return summed(graph.read(index_statement(model), tenant_id=tenant_id))
 
 
 def _is_alone(graph: Graph, tenant_id: str) -> bool:
     return bool(graph.read(IS_ALONE, tenant_id=tenant_id)[0]["is_alone"])
 
 
-def _summed(rows: list[Row]) -> Counts:
+def summed(rows: list[Row]) -> Counts:
+    """Add up rows of (kind, name, n); what sums to nothing is left out."""
     counts: Counts = {"nodes": {}, "relationships": {}}
     for row in rows:
         kind = counts[row["kind"]]

@@ -143,12 +143,18 @@ def row_of(record: neo4j.Record) -> Row:
     return {name: native(record[name]) for name in record.keys()}  # noqa: SIM118 - a tuple
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
 def native(value: Any) -> Any:
     """Turn driver values into plain Python: aware UTC datetimes, lists, dicts."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, neo4j.time.DateTime):
         return value.to_native().astimezone(UTC)
     if isinstance(value, list):
-        return [native(v) for v in value]
+        # Vectors and texts are long and need nothing done.
+        return value if _PLAIN.issuperset(map(type, value)) else [native(v) for v in value]
     if isinstance(value, Mapping):
         return {k: native(v) for k, v in value.items()}
     return value

@@ -92,7 +92,7 @@ MATCH (root:{label} {{tenant_id: $tenant_id{keys}}})
 WHERE NOT root:{_HIDDEN}
 WITH root, {walks}
 RETURN elementId(root) AS root, {edges} AS edges, {cuts} AS cuts,
-     COLLECT {{ UNWIND {nodes} AS n WITH DISTINCT n RETURN {_node_map(model)} }} AS nodes"""
+     COLLECT {{ UNWIND {nodes} AS n WITH DISTINCT n RETURN {node_map(model)} }} AS nodes"""
 
 
 def _walk(model: GraphModel, direction: Direction) -> str:
@@ -158,7 +158,7 @@ def _edge_map() -> str:
     )
 
 
-def _node_map(model: GraphModel) -> str:
+def node_map(model: GraphModel) -> str:
     """What a reader needs of a node: its identity, how to call it, and what it cost."""
     shown = sorted({name for spec in model.nodes.values() for name in _shown(spec)})
     texts = sorted(

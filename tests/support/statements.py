@@ -16,7 +16,6 @@ from typing import Any, get_type_hints
 import memgraph.graph
 from memgraph.domain.schema import GraphModel
 from memgraph.graph import counts, digest, export, plan
-from memgraph.graph.export.restore import restore_statements
 from memgraph.graph.queries import load_queries
 from memgraph.graph.traversal import Direction, lineage_statement
 

@@ -92,6 +92,7 @@ def test_tool_calls_are_said_in_passing_and_their_arguments_are_json() -> None:
             {"id": "t1", "function": {"name": "f"}},
             {"id": "t2", "function": {"name": "g", "arguments": "no json"}},
             {"id": "t3", "function": {"name": "g", "arguments": "12345678901234567890123"}},
+            {"id": "t4", "function": {"name": "g", "arguments": "[" * 300 + "]" * 300}},
         ],
         function_call={"name": "old", "arguments": "{}"},
     )
@@ -100,6 +101,7 @@ def test_tool_calls_are_said_in_passing_and_their_arguments_are_json() -> None:
         "t1": {"a": 1},
         "t2": "no json",
         "t3": "12345678901234567890123",
+        "t4": "[" * 300 + "]" * 300,
         "r:0": {},
     }
     assert {c.rank for c in m.changes} == {WEAK}

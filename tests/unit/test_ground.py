@@ -144,6 +144,11 @@ class TestSettings:
         monkeypatch.setenv("MEMGRAPH_PROMOTED_METADATA", '{"Prompt": ["team"]}')
         assert load_settings().promoted_metadata == {"Prompt": ("team",)}
 
+    def test_a_promoted_key_must_be_a_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MEMGRAPH_PROMOTED_METADATA", '{"Prompt": ["a-b) DETACH"]}')
+        with pytest.raises(SettingsError, match=r"promoted_metadata\.Prompt"):
+            load_settings()
+
     def test_every_setting_is_described_and_settings_do_not_change(self) -> None:
         assert all(field.description for _, field in variables())
         with pytest.raises(ValueError, match="frozen"):

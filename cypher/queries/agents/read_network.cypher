@@ -12,7 +12,7 @@ OPTIONAL MATCH (p)-[:HANDLED_BY]->(a:Agent)
 WITH g, h, p, coalesce(h.from_agent_id, a.agent_id) AS from_agent_id
 CALL (g, p) {
   OPTIONAL MATCH (p)<-[:FOLLOWS]-(q:Prompt)
-  WHERE EXISTS { (q)-[:HANDLED_BY]->(h:Agent) WHERE h = g }
+  WHERE EXISTS { (q)-[:HANDLED_BY]->(g) }
   RETURN min(q.created_at) AS taken_up_at
 }
 WITH * ORDER BY h.handed_over_at DESC

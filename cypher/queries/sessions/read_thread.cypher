@@ -15,8 +15,8 @@ RETURN s {.session_id, .title, .purpose, .is_active, .created_at, .closed_at, .t
        COLLECT { MATCH (s)-[:IN_APPLICATION]->(a:Application)
                  RETURN a.application_id ORDER BY a.application_id } AS applications,
        COLLECT { MATCH (x:Score)-[:SCORES]->(s)
-                 RETURN x {.name, .value, .source, .comment} ORDER BY x.created_at, x.score_id }
-         AS scores,
+                 WITH x ORDER BY x.created_at, x.score_id
+                 RETURN x {.name, .value, .source, .comment} } AS scores,
        [p IN ordered | p {
          .prompt_id, .created_at, .text, .content_ref, .token_count, .has_pii, .tags,
          follows: head(COLLECT {
@@ -32,7 +32,8 @@ RETURN s {.session_id, .title, .purpose, .is_active, .created_at, .closed_at, .t
                               RETURN c {.context_id, .title, relevance_score: d.relevance_score}
                               ORDER BY d.rank },
          scores: COLLECT { MATCH (x:Score)-[:SCORES]->(p)
-                           RETURN x {.name, .value, .source, .comment} ORDER BY x.score_id },
+                           WITH x ORDER BY x.created_at, x.score_id
+                           RETURN x {.name, .value, .source, .comment} },
          responses: COLLECT {
            MATCH (p)<-[:RESPONDS_TO]-(r:Response)
            WITH r ORDER BY r.created_at, r.response_id
@@ -53,6 +54,7 @@ RETURN s {.session_id, .title, .purpose, .is_active, .created_at, .closed_at, .t
                        priority: h.priority, context_summary: h.context_summary}
                ORDER BY g.agent_id },
              scores: COLLECT { MATCH (x:Score)-[:SCORES]->(r)
-                               RETURN x {.name, .value, .source, .comment} ORDER BY x.score_id }
+                               WITH x ORDER BY x.created_at, x.score_id
+                               RETURN x {.name, .value, .source, .comment} }
            } }
        }] AS prompts

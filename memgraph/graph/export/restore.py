@@ -31,6 +31,7 @@ from memgraph.domain.schema import (
     EdgeSpec,
     GraphModel,
     NodeSpec,
+    PropertySpec,
 )
 from memgraph.graph import plan
 from memgraph.graph.export.checks import Checked, CheckedEdge, CheckedNode
@@ -40,6 +41,7 @@ from memgraph.graph.export.records import (
     content_edges,
     content_nodes,
     content_properties,
+    key_properties,
 )
 from memgraph.graph.session import Graph
 from memgraph.graph.transaction import Transaction
@@ -151,7 +153,7 @@ class Restorer:
         self.nodes += nodes
         self.relationships += relationships
         self.skipped += skipped
-        self._on_progress(nodes + relationships + skipped)
+        self._on_progress(self.nodes + self.relationships + self.skipped)
 
 
 def _merge_nodes(
@@ -234,8 +236,8 @@ def restore_statements(model: GraphModel) -> dict[str, str]:
 @lru_cache(maxsize=1024)
 def create_nodes(spec: NodeSpec, extra: tuple[str, ...], present: frozenset[str]) -> str:
     """Create the rows that are new; return one line for each that was known."""
-    names = [p.name for p in content_properties(spec) if p.name in present]
-    sets = [_assigned("n", name) for name in names if name not in spec.key]
+    set_once = [p for p in content_properties(spec) if p.name in present - {*spec.key}]
+    sets = [_assigned("n", p) for p in set_once]
     sets += ["n.write_id = $write_id", *(f"n:{label}" for label in extra)]
     return (
         f"UNWIND $rows AS row\n"
@@ -253,7 +255,7 @@ def restore_nodes(spec: NodeSpec, extra: tuple[str, ...]) -> str:
     Returns ``i`` of every row that was restored; a fact with other content is missing.
     Setting write_id takes the lock before the hash is read.
     """
-    sets = [_assigned("n", p.name) for p in content_properties(spec) if p.name not in spec.key]
+    sets = [_assigned("n", p) for p in content_properties(spec) if p.name not in spec.key]
     removed = [label for label in EXTRA_LABELS if label not in extra]
     return (
         f"UNWIND $rows AS row\n"
@@ -274,7 +276,7 @@ def merge_edges(spec: EdgeSpec, start: NodeSpec, end: NodeSpec) -> str:
     with other content, is missing.
     """
     is_fact = _FACT_HASH in spec.by_name
-    sets = [_assigned("r", p.name) for p in content_properties(spec)]
+    sets = [_assigned("r", p) for p in content_properties(spec)]
     return "\n".join(
         [
             "UNWIND $rows AS row",
@@ -308,9 +310,14 @@ def _same_content(variable: str, spec: NodeSpec | EdgeSpec) -> str:
 
 
 def _pattern(variable: str, spec: NodeSpec, prefix: str = "") -> str:
-    keys = "".join(f", {name}: row.{prefix}{name}" for name in spec.key)
+    keys = "".join(f", {p.name}: {_sent(p, prefix)}" for p in key_properties(spec))
     return f"({variable}:{spec.label} {{tenant_id: $tenant_id{keys}}})"
 
 
-def _assigned(variable: str, name: str) -> str:
-    return f"{variable}.{quoted(name)} = row.{quoted(name)}"
+def _assigned(variable: str, declared: PropertySpec) -> str:
+    return f"{variable}.{quoted(declared.name)} = {_sent(declared)}"
+
+
+def _sent(declared: PropertySpec, prefix: str = "") -> str:
+    value = f"row.{quoted(prefix + declared.name)}"
+    return f"datetime({value})" if declared.type == "datetime" else value

@@ -9,11 +9,12 @@ import re
 from typing import Any
 
 import orjson
+from pydantic_core import PydanticCustomError
 
 from memgraph.domain import events as ev
 from memgraph.domain.errors import InvalidInput
 from memgraph.domain.events import conversation as conv
-from memgraph.domain.events.base import TraceContext
+from memgraph.domain.events.base import TraceContext, check_json
 from memgraph.domain.mutations import WEAK, Change, Edge, Mutation, Place, Ref
 from memgraph.domain.values import ToolStatus
 from memgraph.services.ingest.graph_rows.building import edge, fact, mention, text_sha256
@@ -206,13 +207,13 @@ def _tool_calls(m: Mutation, response: Ref, event: ev.ResponseEvent) -> None:
 def _arguments(arguments: str | None) -> Any:
     """Arguments come as JSON inside a string; what is no JSON stays the string it is.
 
-    So does what holds a number that the parser would round.
+    So does what holds a number that the parser would round, or breaks a limit.
     """
     if arguments is None or _LONG_NUMBER.search(arguments):
         return arguments
     try:
-        return orjson.loads(arguments)
-    except orjson.JSONDecodeError:
+        return check_json(orjson.loads(arguments))
+    except (orjson.JSONDecodeError, PydanticCustomError):
         return arguments
 
 

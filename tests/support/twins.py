@@ -1,0 +1,291 @@
+"""Two tenants with the same ids and different words, and edges between them that must not be.
+
+Every word that a sender chose carries the canary of its tenant, and so do the
+ids that only one of them has. What a tenant is told must hold no other canary.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from memgraph.domain.events import read_event
+from memgraph.domain.schema import EdgeSpec, GraphModel, NodeSpec
+from memgraph.graph import digest, export
+from memgraph.graph.kinds import show_key
+from memgraph.graph.reader import Reader
+from memgraph.graph.session import Graph
+from memgraph.graph.writer import Writer
+from memgraph.services.ingest.graph_rows import to_mutation
+from tests.support import demo
+from tests.support.events import at, small_story
+
+Json = Any
+
+WORDS = frozenset(
+    {"text", "title", "content", "comment", "description", "handoff_reason", "context_summary"}
+    | {"message", "error", "uri", "author", "changelog", "version_diff", "severity", "code"}
+)
+"""Fields whose text is the sender's own and no key, number or enumeration."""
+FREE = frozenset({"metadata", "result", "parameters", "bindings", "config", "tags", "arguments"})
+"""Fields with anything below them."""
+NAMED = frozenset({"agent", "template"})
+"""Parts whose ``name`` and ``role`` are for people."""
+
+
+def told_by(canary: str, value: Json, name: str = "", part: str = "") -> Json:
+    """The same event in the words of another tenant."""
+    if isinstance(value, dict):
+        inside = part if part in FREE else name
+        return {k: told_by(canary, v, k, inside) for k, v in value.items()}
+    if isinstance(value, list):
+        return [told_by(canary, v, name, part) for v in value]
+    is_word = (
+        name in WORDS
+        or name in FREE
+        or part in FREE
+        or (name in ("name", "role") and part in NAMED)
+    )
+    return f"{value} {canary}" if is_word and isinstance(value, str) else value
+
+
+@dataclass
+class Twin:
+    """A tenant, and what marks its words."""
+
+    tenant: str
+    canary: str = field(default_factory=lambda: f"canary{uuid.uuid4().hex}")
+    baseline: dict[str, Json] = field(default_factory=dict)
+    """What it was told before anything led to the other one."""
+
+    @property
+    def only(self) -> str:
+        """Id of a session, and more, that the other one does not have."""
+        return f"only-{self.canary}"
+
+    def events(self) -> Iterator[bytes]:
+        for event in (*demo.EVENTS, *map(json.loads, small_story())):
+            yield orjson.dumps(told_by(self.canary, event))
+        yield from map(orjson.dumps, self._only_here())
+
+    def _only_here(self) -> Iterator[Json]:
+        only, text = self.only, f"said by {self.canary}"
+        asked = {"prompt": {"text": text}, "agent_id": only, "model": {"id": only, "version": only}}
+        called = {"tool_calls": [{"id": f"call-{only}", "function": {"name": only}}]}
+        template = {"id": only, "version": "9.9.9", "name": only, "text": text}
+        base = {"id": "tpl-support-base", "version": "1.0.0"}
+        yield {
+            **asked,
+            "event_id": f"a-{only}",
+            "timestamp": at(1),
+            "session": {"id": only, "user_id": only, "application_id": only},
+            "context": {"documents": [{"id": only, "title": text}]},
+            "template": {"id": only, "version": "9.9.9"},
+        }
+        # In sessions, among templates and after errors that both have.
+        yield {**asked, "event_id": f"b-{only}", "timestamp": at(2), "session": {"id": "s-0033"}}
+        yield {
+            "event_id": f"r-{only}",
+            "timestamp": at(3),
+            "prompt_event_id": "s-0033-p2",
+            "response": {"text": text, **called},
+            "model": {"id": "auster-mini"},
+        }
+        yield {
+            "event_id": f"h-{only}",
+            "type": "handoff",
+            "timestamp": at(4),
+            "response_id": "s-0033-p2-r3",
+            "to_agent_id": only,
+            "handoff_reason": text,
+        }
+        yield {
+            "event_id": f"t-{only}",
+            "type": "template",
+            "timestamp": at(5),
+            "template": {**template, "parent": base, "override_sections": [only]},
+        }
+        yield {
+            "event_id": f"s-{only}",
+            "type": "score",
+            "timestamp": at(6),
+            "name": only,
+            "value": 0.5,
+            "response_id": "s-0033-p2-r3",
+        }
+        yield {
+            "event_id": f"e-{only}",
+            "event_type": "llm.error.occurred",
+            "timestamp": at(7),
+            "payload": {"error_type": only, "triggered_by": "err-0020-4", "message": text},
+        }
+
+
+RECORDS = """\
+MERGE (rollup:Rollup {tenant_id: $tenant_id, scope: 'all', grain: 'day', bucket: $at})
+MERGE (anomaly:Anomaly {tenant_id: $tenant_id, anomaly_id: 'anomaly'})
+MERGE (archive:Archive {tenant_id: $tenant_id, archive_id: 'archive'})
+MERGE (policy:RetentionPolicy {tenant_id: $tenant_id, policy_id: 'policy'})
+SET anomaly.kind = $canary, archive.location = $canary, policy.level = 'gdpr',
+    rollup.created_at = $at, anomaly.created_at = $at, archive.created_at = $at,
+    policy.created_at = $at"""
+
+
+def write(writer: Writer, graph: Graph, twin: Twin) -> None:
+    """Put in everything a tenant can have."""
+    events = list(twin.events())
+    for i in range(0, len(events), 500):
+        batch = [to_mutation(read_event(e), e) for e in events[i : i + 500]]
+        assert not writer.write(twin.tenant, batch, source="test").refusals
+    at_once = demo.at(demo.EVENTS[0])
+    graph.run(RECORDS, tenant_id=twin.tenant, canary=twin.canary, at=at_once)
+
+
+def plant(graph: Graph, model: GraphModel, one: Twin, other: Twin) -> int:
+    """Lay edges of every type between the tenants, by twins and by strangers; say how many."""
+    laid = 0
+    for spec in model.edges.values():
+        start, end = model.nodes[spec.start], model.nodes[spec.end]
+        for mine, theirs in ((one, other), (other, one)):
+            names = {"mine": mine.tenant, "theirs": theirs.tenant, "canary": theirs.canary}
+            for statement in (_to_twins(spec, start, end), _to_one(spec), _from_one(spec)):
+                laid += graph.run(statement, **names)[0]["laid"]
+    return laid
+
+
+_LAID = "SET r.handoff_reason = $canary, r.override_sections = [$canary]\nRETURN count(r) AS laid"
+
+
+def _to_twins(spec: EdgeSpec, start: NodeSpec, end: NodeSpec) -> str:
+    """Beside every edge of ours, one to the twin of its end."""
+    keys = "".join(f", {name}: b.{name}" for name in end.key)
+    return (
+        f"MATCH (a:{start.label} {{tenant_id: $mine}})-[:{spec.type}]->(b:{end.label})\n"
+        f"WHERE b.tenant_id = $mine\n"
+        f"MATCH (c:{end.label} {{tenant_id: $theirs{keys}}})\n"
+        f"WITH DISTINCT a, c CREATE (a)-[r:{spec.type}]->(c)\n{_LAID}"
+    )
+
+
+def _to_one(spec: EdgeSpec) -> str:
+    """Many of ours lead to one of theirs."""
+    return (
+        f"MATCH (c:{spec.end} {{tenant_id: $theirs}}) WITH c ORDER BY elementId(c) LIMIT 1\n"
+        f"MATCH (a:{spec.start} {{tenant_id: $mine}}) WITH a, c LIMIT 300\n"
+        f"CREATE (a)-[r:{spec.type}]->(c)\n{_LAID}"
+    )
+
+
+def _from_one(spec: EdgeSpec) -> str:
+    """One of theirs leads to many of ours."""
+    return (
+        f"MATCH (c:{spec.start} {{tenant_id: $theirs}}) WITH c ORDER BY elementId(c) LIMIT 1\n"
+        f"MATCH (a:{spec.end} {{tenant_id: $mine}}) WITH a, c LIMIT 300\n"
+        f"CREATE (c)-[r:{spec.type}]->(a)\n{_LAID}"
+    )
+
+
+class Asker:
+    """Ask everything that can be asked in a tenant's name."""
+
+    def __init__(self, graph: Graph, model: GraphModel, twin: Twin) -> None:
+        self.graph = graph
+        self.model = model
+        self.twin = twin
+        self.reader = Reader(graph, model)
+        self.ids = {
+            spec.snake: [show_key(row["key"]) for row in self._keys(spec)]
+            for spec in model.nodes.values()
+            if spec.is_content
+        }
+
+    def _keys(self, spec: NodeSpec) -> list[dict[str, Any]]:
+        keys = ", ".join(f"n.{name}" for name in spec.key)
+        return self.graph.read(
+            f"MATCH (n:{spec.label}&!Placeholder {{tenant_id: $tenant_id}}) "
+            f"RETURN [{keys}] AS key ORDER BY key",
+            tenant_id=self.twin.tenant,
+        )
+
+    def everything(self, folder: Path) -> dict[str, Json]:
+        """Every method of the reader with every id, digest and export."""
+        calls = [
+            *(("thread", id_) for id_ in self.ids["session"]),
+            *(("lineage", kind, id_) for kind, ids in self.ids.items() for id_ in ids),
+            *(("deep", kind, ids[0]) for kind, ids in self.ids.items()),
+            *(("impact", kind, id_) for kind, id_ in self.impacts()),
+            *(("error", id_) for id_ in self.ids["error"]),
+            *(("genealogy", id_) for id_ in self.templates()),
+            *(("failures",), ("network",), ("count",), ("digest",)),
+        ]
+        with ThreadPoolExecutor(4) as pool:
+            answers = dict(zip(map(" ".join, calls), pool.map(self._call, calls), strict=True))
+        for format_ in ("jsonl", "graphml"):
+            target = folder / f"graph.{format_}"
+            export.export(self.graph, self.model, self.twin.tenant, target, format_)
+            lines = target.read_text().splitlines()
+            answers[f"export {format_}"] = [line for line in lines if "exported_at" not in line]
+        return answers
+
+    def _call(self, call: tuple[str, ...]) -> Json:
+        return self.ask(*call)
+
+    def impacts(self) -> Iterator[tuple[str, str]]:
+        yield from (("model", id_) for id_ in self.ids["model"])
+        yield from (("model", id_) for id_ in self.ids["model_version"])
+        yield from (("template", id_) for id_ in self.templates())
+        yield from (("template", id_) for id_ in self.ids["prompt_template"])
+        yield from (("document", id_) for id_ in self.ids["context_document"])
+        named = {c["tool_name"] for c in demo.CALLS.values()} | {"x", self.twin.only}
+        yield from (("tool", name) for name in sorted(named))
+
+    def templates(self) -> list[str]:
+        return sorted({id_.rpartition("@")[0] for id_ in self.ids["prompt_template"]})
+
+    def ask(self, question: str, *words: str) -> Json:
+        reader, tenant = self.reader, self.twin.tenant
+        match question, *words:
+            case "thread", id_:
+                return reader.get_thread(tenant, id_)
+            case "lineage", kind, id_:
+                bounds = {"depth": 2, "fan_out": 1_000, "max_nodes": 10_000}
+                return reader.get_lineage(tenant, kind, id_, directions=("up", "down"), **bounds)
+            case "deep", kind, id_:
+                return reader.get_lineage(tenant, kind, id_, directions=("up", "down"), depth=12)
+            case "impact", kind, id_:
+                return reader.get_impact(tenant, kind, id_)
+            case "error", id_:
+                return reader.get_error_path(tenant, id_)
+            case "genealogy", id_:
+                return reader.list_genealogy(tenant, id_)
+            case "failures", *_:
+                return reader.list_tool_failures(tenant)
+            case "network", *_:
+                return reader.list_agent_network(tenant)
+            case "count", *_:
+                return reader.count(tenant)
+            case "digest", *_:
+                return digest.digest(self.graph, self.model, tenant).value
+        raise AssertionError(question)
+
+
+def canonical(answer: Json) -> bytes:
+    """Equal for answers that differ only in the order of lists, and of what was summed up."""
+    return orjson.dumps(_sorted(answer), option=orjson.OPT_SORT_KEYS)
+
+
+def _sorted(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {k: _sorted(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return sorted(
+            (_sorted(v) for v in value), key=lambda v: orjson.dumps(v, option=orjson.OPT_SORT_KEYS)
+        )
+    return round(value, 9) if isinstance(value, float) else value
