@@ -266,6 +266,7 @@ REDUNDANT = {
 """Nodes of paths: each is asked twice, as the end of one step and the start of the next."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REDUNDANT)
 def test_a_path_without_its_tenant_is_noticed(
     world: World, monkeypatch: pytest.MonkeyPatch, texts: dict[str, str], name: str
@@ -309,6 +310,7 @@ def _lineage_places(world: World) -> range:
     return places(lineage_statement(world.model, "Response", ("up", "down")))
 
 
+@pytest.mark.slow
 def test_a_step_of_a_lineage_without_its_tenant_is_noticed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
