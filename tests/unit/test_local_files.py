@@ -184,7 +184,6 @@ def test_alive_knows_the_living_the_ended_and_the_unreaped() -> None:
     assert not alive(child)
 
 
-@pytest.mark.enable_socket  # asks the system for a free port
 class TestPorts:
     def test_preferred_first_then_any_and_kept(self, tmp_path: Path) -> None:
         book = PortBook(tmp_path, lambda port: True)
