@@ -18,6 +18,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def iso(at: datetime) -> str:
+    """An aware time as ISO 8601, UTC, microseconds, ``Z``: texts compare like the instants."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
 def uuid7() -> str:
     """A UUIDv7 (RFC 9562, method 1): sorted by time, strictly increasing in this process."""
     global _last_ms, _counter

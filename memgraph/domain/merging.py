@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
 import orjson
 
 from memgraph.domain.mutations import WEAK
+from memgraph.ids import iso
 
 Clock = tuple[int, str, str]
 """Rank, time as ISO 8601 UTC with microseconds, event id."""
@@ -36,9 +37,8 @@ class Folded(Enum):
 
 
 def clock_of(rank: int, occurred_at: datetime, event_id: str) -> Clock:
-    """The clock of a change; strings compare like the instants they stand for."""
-    at = occurred_at.astimezone(UTC).isoformat(timespec="microseconds")
-    return (rank, at, event_id)
+    """The clock of a change."""
+    return (rank, iso(occurred_at), event_id)
 
 
 def beats(one: Clock, other: Clock) -> bool:
@@ -50,25 +50,26 @@ def beats(one: Clock, other: Clock) -> bool:
 
 @dataclass(slots=True)
 class LivingState:
-    """Encoded values and clocks of one living node."""
+    """Encoded values and clocks of one living node; times are texts as `iso` makes them."""
 
     values: dict[str, Any] = field(default_factory=dict)
     clocks: dict[str, Clock] = field(default_factory=dict)
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
 
     @classmethod
     def stored(cls, properties: Mapping[str, Any], clocked: frozenset[str]) -> LivingState:
         """Read the state from a node's properties; ``clocked`` names those with a clock."""
-        packed: dict[str, list[Any]] = orjson.loads(properties.get("clocks") or "{}")
+        encoded = {n: iso(v) if isinstance(v, datetime) else v for n, v in properties.items()}
+        packed: dict[str, list[Any]] = orjson.loads(encoded.get("clocks") or "{}")
         common = packed.pop("*", None)
-        values = {n: v for n, v in properties.items() if n in clocked}
+        values = {n: v for n, v in encoded.items() if n in clocked}
         clocks = {}
         for name in values:
             clock = packed.get(name, common)
             if clock is not None:
                 clocks[name] = (clock[0], clock[1], clock[2])
-        return cls(values, clocks, properties.get("created_at"), properties.get("updated_at"))
+        return cls(values, clocks, encoded.get("created_at"), encoded.get("updated_at"))
 
     def fold(self, values: Mapping[str, Any], clock: Clock, *, final: bool) -> Folded:
         """Apply a change, or nothing of it when it conflicts.
@@ -87,7 +88,7 @@ class LivingState:
                 self.clocks[name] = clock
         return Folded.CHANGED if changed else Folded.UNCHANGED
 
-    def seen(self, at: datetime, *, changed_by: bool) -> None:
+    def seen(self, at: str, *, changed_by: bool) -> None:
         """Keep the earliest time it was named and the newest time something was said of it."""
         self.created_at = at if self.created_at is None else min(self.created_at, at)
         if changed_by:

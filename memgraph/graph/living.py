@@ -15,6 +15,7 @@ from memgraph.domain.schema import GraphModel, NodeSpec
 from memgraph.graph import plan
 from memgraph.graph.session import Row
 from memgraph.graph.transaction import Transaction
+from memgraph.ids import iso
 
 _WRITER_KEPT = frozenset({"tail_prompt_id", "tail_at"})
 """Bookkeeping that other steps of the writer keep on living nodes."""
@@ -27,7 +28,6 @@ class _Said:
     index: int
     values: dict[str, Any]
     clock: Clock
-    at: datetime
     final: bool
     weak: bool
 
@@ -80,7 +80,7 @@ class LivingWriter:
         values = {n: v for n, v in encoded.items() if n in self._clocked[label]}
         weak = change.rank == WEAK
         clock = clock_of(change.rank, mutation.occurred_at, mutation.event_id)
-        return _Said(index, values, clock, mutation.occurred_at, change.final, weak)
+        return _Said(index, values, clock, change.final, weak)
 
     def _write_class(
         self,
@@ -184,7 +184,7 @@ def _fold_all(state: LivingState, said: list[_Said]) -> _Folded:
             result.conflicts.add(one.index)
             continue
         times = (state.created_at, state.updated_at)
-        state.seen(one.at, changed_by=not one.weak)
+        state.seen(one.clock[1], changed_by=not one.weak)
         if did is Folded.CHANGED or times[0] is None:
             result.changed.add(one.index)
         result.touched |= did is Folded.CHANGED or times != (state.created_at, state.updated_at)
@@ -202,7 +202,7 @@ def _clocked(spec: NodeSpec) -> frozenset[str]:
 
 def _mention_class(tx: Transaction, spec: NodeSpec, named: dict[Key, datetime]) -> None:
     rows = [
-        {plan.ROW_INDEX: i, **plan.key_row(spec, key), "created_at": named[key]}
+        {plan.ROW_INDEX: i, **plan.key_row(spec, key), "created_at": iso(named[key])}
         for i, key in enumerate(sorted(named))
     ]
     stale = [r["i"] for r in tx.rows(plan.mention(spec), rows)]

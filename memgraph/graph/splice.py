@@ -17,6 +17,7 @@ from typing import Any
 
 from memgraph.domain.mutations import Place
 from memgraph.graph.transaction import Transaction
+from memgraph.ids import iso
 
 Position = tuple[datetime, str]
 """(created_at, prompt_id): the order of prompts in a session."""
@@ -33,11 +34,11 @@ UNWIND $rows AS row
 MATCH (s:Session {tenant_id: $tenant_id, session_id: row.session_id})
 CALL (s, row) {
   MATCH (s)<-[:PART_OF]-(p:Prompt)
-  WHERE p.created_at < row.from_at
+  WHERE p.created_at < datetime(row.from_at)
   RETURN max(p.created_at) AS before_at
 }
 MATCH (s)<-[:PART_OF]-(p:Prompt)
-WHERE p.created_at >= coalesce(before_at, row.from_at)
+WHERE p.created_at >= coalesce(before_at, datetime(row.from_at))
 RETURN row.session_id AS session_id, p.prompt_id AS prompt_id, p.created_at AS created_at,
        EXISTS { (p)-[:FOLLOWS {stated: true}]->(:Prompt) } AS is_stated"""
 
@@ -73,7 +74,7 @@ SET r.gap_ms = startNode(r).created_at.epochMillis - endNode(r).created_at.epoch
 SET_TAILS = """\
 UNWIND $rows AS row
 MATCH (s:Session {tenant_id: $tenant_id, session_id: row.session_id})
-SET s.tail_prompt_id = row.tail_prompt_id, s.tail_at = row.tail_at
+SET s.tail_prompt_id = row.tail_prompt_id, s.tail_at = datetime(row.tail_at)
 RETURN count(*) AS matched"""
 
 
@@ -166,7 +167,7 @@ def _lock(tx: Transaction, session_ids: list[str]) -> dict[str, Position | None]
 def _neighbours(
     tx: Transaction, late: dict[str, datetime]
 ) -> dict[str, list[tuple[Position, bool]]]:
-    rows = [{"session_id": s, "from_at": at} for s, at in sorted(late.items())]
+    rows = [{"session_id": s, "from_at": iso(at)} for s, at in sorted(late.items())]
     known: dict[str, list[tuple[Position, bool]]] = defaultdict(list)
     for r in tx.rows(READ_NEIGHBOURS, rows):
         known[r["session_id"]].append(((r["created_at"], r["prompt_id"]), r["is_stated"]))
@@ -192,7 +193,7 @@ def _write(
         tail = tails[session_id]
         if tail is None or newest > tail:
             new_tails.append(
-                {"session_id": session_id, "tail_prompt_id": newest[1], "tail_at": newest[0]}
+                {"session_id": session_id, "tail_prompt_id": newest[1], "tail_at": iso(newest[0])}
             )
     if new_tails:
         tx.matched(SET_TAILS, new_tails, "set_tails")

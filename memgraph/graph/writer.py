@@ -24,7 +24,7 @@ from memgraph.graph.living import LivingWriter
 from memgraph.graph.session import Graph
 from memgraph.graph.splice import splice
 from memgraph.graph.transaction import Transaction
-from memgraph.ids import now, random_int63
+from memgraph.ids import iso, now, random_int63
 
 # The tool says how a call ended, the edge repeats it for those who read edges.
 SET_SUCCESS = """\
@@ -137,7 +137,7 @@ class Writer:
 
     def _merge_tenant(self, tx: Transaction) -> None:
         spec = self._model.nodes["Tenant"]
-        row = {plan.ROW_INDEX: 0, "created_at": now(), "name": tx.tenant_id}
+        row = {plan.ROW_INDEX: 0, "created_at": iso(now()), "name": tx.tenant_id}
         tx.rows(plan.merge_new(spec, self._columns.of("Tenant", [row])), [row])
 
     def _write_facts(self, tx: Transaction, batch: _Batch) -> None:

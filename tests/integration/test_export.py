@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from memgraph.derive.factories import make_node, make_properties
 from memgraph.domain.errors import Conflict, InvalidInput
 from memgraph.domain.events import read_event
-from memgraph.domain.schema import GraphModel
+from memgraph.domain.schema import EdgeSpec, GraphModel, NodeSpec
 from memgraph.graph.digest import Digest, digest
 from memgraph.graph.export import FORMATS, Format, export, import_, restore
 from memgraph.graph.export.records import content_edges, content_nodes
@@ -51,11 +52,17 @@ def handoff(reason: str) -> bytes:
     )
 
 
+def stored(spec: NodeSpec | EdgeSpec, properties: dict[str, Any]) -> dict[str, Any]:
+    """Properties as the graph keeps them."""
+    times = {n: v for n, v in properties.items() if isinstance(v, datetime)}
+    return {**RowMapper(spec)(properties), **times}
+
+
 def one_of_each(graph: Graph, model: GraphModel, tenant: str) -> None:
     """A node of every class that is content, and every relationship."""
     nodes = {}
     for i, spec in enumerate(content_nodes(model)):
-        row = RowMapper(spec)(make_node(spec, i, tenant_id=tenant))
+        row = stored(spec, make_node(spec, i, tenant_id=tenant))
         nodes[spec.label] = {name: row[name] for name in spec.identity}
         graph.run(f"CREATE (n:{spec.label}) SET n = $row", row=row)
     for i, edge in enumerate(content_edges(model)):
@@ -68,7 +75,7 @@ def one_of_each(graph: Graph, model: GraphModel, tenant: str) -> None:
             f"CREATE (a)-[r:{edge.type}]->(b) SET r = $row",
             a=nodes[edge.start],
             b=nodes[edge.end],
-            row=RowMapper(edge)(make_properties(edge, i)),
+            row=stored(edge, make_properties(edge, i)),
         )
 
 

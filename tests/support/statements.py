@@ -120,7 +120,8 @@ def _is_planned(text: str) -> bool:
 
 
 _ASSIGNED = re.compile(
-    r"\b(?:n|r)\.(?:\w+|`[^`]+`) = (?:row\.(?:\w+|`[^`]+`)|\$write_id|CASE WHEN .*? END)(?:, )?"
+    r"\b(?:n|r)\.(?:\w+|`[^`]+`) = "
+    r"(?:row\.(?:\w+|`[^`]+`)|datetime\(row\.(?:\w+|`[^`]+`)\)|\$write_id|CASE WHEN .*? END)(?:, )?"
 )
 _ON_MATCH = re.compile(r"\n\s*ON (?:CREATE|MATCH) SET …(?=\n)")
 

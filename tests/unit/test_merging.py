@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from memgraph.domain.merging import Clock, Folded, LivingState, beats, clock_of
 from memgraph.domain.mutations import WEAK
+from memgraph.ids import iso
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = frozenset({"title", "status", "tags"})
@@ -34,7 +35,7 @@ def folded(drawn: list[tuple[Clock, dict[str, Any]]]) -> dict[str, Any]:
     state = LivingState()
     for clock, values in drawn:
         state.fold(values, clock, final=False)
-    state.seen(NOW, changed_by=True)
+    state.seen(iso(NOW), changed_by=True)
     return state.row()
 
 
@@ -55,7 +56,7 @@ def test_a_stored_state_reads_back_and_knows_every_change(
     state = LivingState.stored(row, NAMES)
     for clock, values in drawn:
         assert state.fold(values, clock, final=False) is Folded.UNCHANGED
-    state.seen(NOW, changed_by=True)
+    state.seen(iso(NOW), changed_by=True)
     assert state.row() == row
 
 
@@ -100,6 +101,6 @@ def test_a_second_final_word_of_a_rank_conflicts_unless_it_says_the_same() -> No
 def test_times_keep_the_earliest_naming_and_the_newest_word() -> None:
     state = LivingState()
     for offset, said in ((5, True), (1, False), (9, False), (7, True)):
-        state.seen(NOW + timedelta(seconds=offset), changed_by=said)
-    assert state.created_at == NOW + timedelta(seconds=1)
-    assert state.updated_at == NOW + timedelta(seconds=7)
+        state.seen(iso(NOW + timedelta(seconds=offset)), changed_by=said)
+    assert state.created_at == iso(NOW + timedelta(seconds=1))
+    assert state.updated_at == iso(NOW + timedelta(seconds=7))

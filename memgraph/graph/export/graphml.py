@@ -30,9 +30,8 @@ from memgraph.graph.export.records import (
     content_edges,
     content_nodes,
     content_properties,
-    iso,
 )
-from memgraph.ids import now
+from memgraph.ids import iso, now
 
 _HEAD = """\
 <?xml version="1.0" encoding="UTF-8"?>

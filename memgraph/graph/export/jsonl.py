@@ -27,8 +27,8 @@ from memgraph.domain.schema import GraphModel
 from memgraph.graph.export.checks import Flaw, Footer, Raw, RawEdge, RawNode
 from memgraph.graph.export.files import FORMAT, VERSION, Output, opened
 from memgraph.graph.export.multiset import Digest
-from memgraph.graph.export.records import NodeRecord, Record, iso
-from memgraph.ids import now
+from memgraph.graph.export.records import NodeRecord, Record
+from memgraph.ids import iso, now
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 """A longer line is no record: the longest that events allow is a fraction of this."""

@@ -35,10 +35,10 @@ from memgraph.graph.export.records import (
     content_edges,
     content_nodes,
     content_properties,
-    iso,
     key_properties,
 )
 from memgraph.graph.session import Graph
+from memgraph.ids import iso
 
 PAGE = 10_000
 """Nodes that one statement reads: about a megabyte of references on the server."""

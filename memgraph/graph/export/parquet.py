@@ -32,10 +32,9 @@ from memgraph.graph.export.records import (
     content_edges,
     content_nodes,
     content_properties,
-    iso,
     key_properties,
 )
-from memgraph.ids import now
+from memgraph.ids import iso, now
 
 if TYPE_CHECKING:
     import pyarrow as pa

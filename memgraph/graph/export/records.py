@@ -32,6 +32,7 @@ from memgraph.domain.schema import (
     NodeSpec,
     PropertySpec,
 )
+from memgraph.ids import iso
 
 EXTRA_LABELS = (PLACEHOLDER, TOMBSTONE)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -119,11 +120,6 @@ def portable(declared: Iterable[PropertySpec], typed: Mapping[str, Any]) -> dict
 def sendable(typed: Mapping[str, Any]) -> dict[str, Any]:
     """A row for the server. Times go as text: the driver takes 50 µs to send one as such."""
     return {n: iso(v) if isinstance(v, datetime) else v for n, v in typed.items()}
-
-
-def iso(at: datetime) -> str:
-    """An aware time in UTC as a portable string."""
-    return at.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def canonical_json(text: str) -> orjson.Fragment:
