@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import stamina
 from pydantic import SecretStr
 
 from memgraph.domain.errors import StackError
@@ -56,6 +57,8 @@ def build(
 
     Raises StackError when no server is configured and no local stack runs.
     """
+    # `on_wait` tells of retries, not a library's log line.
+    stamina.instrumentation.set_on_retry_hooks([])
     server = server_settings(settings)
     graph = Graph(
         open_driver(server),

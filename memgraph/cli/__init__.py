@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 import click
-import stamina
 
 from memgraph import __version__
 from memgraph.cli import data, graph, questions, stack
@@ -29,8 +28,6 @@ for module in (stack, graph, data, questions):
 
 def main() -> None:
     """Run a command. Exit codes: 0 done, 1 refused or incomplete, 2 wrong usage."""
-    # Retries are told by the commands that wait, not by a library's log line.
-    stamina.instrumentation.set_on_retry_hooks([])
     try:
         cli.main(prog_name="memgraph")
     except SettingsError as error:
