@@ -11,11 +11,19 @@ from pydantic import SecretStr
 from memgraph.domain.errors import StackError
 from memgraph.domain.nodes import NODE_CLASSES
 from memgraph.domain.schema import GraphModel
+from memgraph.graph.credentials import CredentialStore
 from memgraph.graph.driver import open_driver
+from memgraph.graph.nodes import NodeReader
 from memgraph.graph.permits import Permits
 from memgraph.graph.reader import Reader
 from memgraph.graph.session import Graph, OnWait
 from memgraph.graph.writer import Writer
+from memgraph.services.access import Access
+from memgraph.services.catalogue import Services
+from memgraph.services.conversations import Conversations
+from memgraph.services.readiness import Readiness
+from memgraph.services.recording import Recorder
+from memgraph.services.sessions import Sessions
 from memgraph.settings import Neo4jSettings, Settings
 
 
@@ -39,6 +47,26 @@ class App:
     @cached_property
     def reader(self) -> Reader:
         return Reader(self.graph, self.model)
+
+    @cached_property
+    def credentials(self) -> CredentialStore:
+        return CredentialStore(self.graph, self.model)
+
+    @cached_property
+    def services(self) -> Services:
+        """What the service offers."""
+        recorder = Recorder(self.writer, committers=self.settings.ingest.writers)
+        nodes = NodeReader(self.graph, self.model)
+        return Services(
+            settings=self.settings,
+            model=self.model,
+            reader=self.reader,
+            nodes=nodes,
+            access=Access(self.credentials),
+            sessions=Sessions(recorder, nodes),
+            conversations=Conversations(recorder, nodes),
+            readiness=Readiness(self.graph, self.model),
+        )
 
     def close(self) -> None:
         self.graph.close()

@@ -222,6 +222,10 @@ FOR (n:AuditEvent) ON (n.tenant_id, n.principal_id);
 CREATE RANGE INDEX audit_event_subject_range IF NOT EXISTS
 FOR (n:AuditEvent) ON (n.tenant_id, n.subject);
 
+// ApiKey
+CREATE CONSTRAINT api_key_key_id_unique IF NOT EXISTS
+FOR (n:ApiKey) REQUIRE (n.tenant_id, n.key_id) IS UNIQUE;
+
 // JobRun
 CREATE CONSTRAINT job_run_job_slot_unique IF NOT EXISTS
 FOR (n:JobRun) REQUIRE (n.tenant_id, n.job, n.slot) IS UNIQUE;

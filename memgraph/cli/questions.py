@@ -14,15 +14,8 @@ from memgraph.cli.common import (
     tenant_option,
 )
 from memgraph.graph.reader import IMPACT_KINDS
-from memgraph.graph.traversal import Direction
 from memgraph.services import lineage as shapes
 from memgraph.settings import Settings
-
-_DIRECTIONS: dict[str, tuple[Direction, ...]] = {
-    "up": ("up",),
-    "down": ("down",),
-    "both": ("up", "down"),
-}
 
 
 @click.command(epilog="Example: memgraph thread s-0004")
@@ -44,7 +37,9 @@ def thread(settings: Settings, tenant: str, *, session_id: str, limit: int, as_j
 @click.command(epilog="Example: memgraph lineage response s-0033-p2-r3 --direction up")
 @click.argument("kind")
 @click.argument("id_", metavar="ID")
-@click.option("--direction", type=click.Choice(list(_DIRECTIONS)), default="up", show_default=True)
+@click.option(
+    "--direction", type=click.Choice(list(shapes.DIRECTIONS)), default="up", show_default=True
+)
 @click.option("--depth", type=click.IntRange(1, 12), help="Steps followed.")
 @click.option(
     "--format",
@@ -78,7 +73,7 @@ def lineage(
             tenant,
             kind,
             id_,
-            directions=_DIRECTIONS[direction],
+            directions=shapes.DIRECTIONS[direction],
             depth=depth or bounds.depth,
             fan_out=bounds.fan_out,
             max_nodes=bounds.max_nodes,

@@ -22,7 +22,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Models": ("Model", "ModelVersion", "Schema"),
     "Telemetry": ("Invocation", "PerformanceMetric", "Error", "Score"),
     "Operations": ("Rollup", "Anomaly", "JobRun", "Outbox", "DeadLetter"),
-    "Governance": ("Tenant", "Archive", "RetentionPolicy", "AuditEvent"),
+    "Governance": ("Tenant", "Archive", "RetentionPolicy", "AuditEvent", "ApiKey"),
 }
 """Labels that are read together, from the core outwards."""
 OTHER = "Other"

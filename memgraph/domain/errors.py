@@ -6,6 +6,7 @@ caller sent: no text, no parameter values, no keys longer than ``KEY_SHOWN``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 KEY_SHOWN = 64
@@ -37,16 +38,21 @@ class MemgraphError(Exception):
 
 
 class InvalidInput(MemgraphError):
-    """Something the caller sent breaks a rule. ``field`` and ``rule`` say which."""
+    """Something the caller sent breaks a rule. ``field`` and ``rule`` say which is the first,
+    ``broken`` all that were found.
+    """
 
     code = "invalid_input"
     http_status = 422
     grpc_status = "INVALID_ARGUMENT"
 
-    def __init__(self, field: str, rule: str, **facts: object) -> None:
+    def __init__(
+        self, field: str, rule: str, *, others: Sequence[tuple[str, str]] = (), **facts: object
+    ) -> None:
         super().__init__(f"{field}: {rule}", field=field, rule=rule, **facts)
         self.field = field
         self.rule = rule
+        self.broken = ((field, rule), *others)
 
 
 class InvalidTransition(InvalidInput):
@@ -65,6 +71,22 @@ class TemplateCycle(InvalidInput):
     grpc_status = "FAILED_PRECONDITION"
 
 
+class Unauthenticated(MemgraphError):
+    """No credential, or one that is wrong, expired or revoked; it does not say which."""
+
+    code = "unauthenticated"
+    http_status = 401
+    grpc_status = "UNAUTHENTICATED"
+
+
+class Forbidden(MemgraphError):
+    """The credential is good and its rights do not reach so far."""
+
+    code = "forbidden"
+    http_status = 403
+    grpc_status = "PERMISSION_DENIED"
+
+
 class NotFound(MemgraphError):
     """No such thing in this tenant; a foreign tenant's thing answers the same."""
 
@@ -79,6 +101,39 @@ class Conflict(MemgraphError):
     code = "conflict"
     http_status = 409
     grpc_status = "ALREADY_EXISTS"
+
+
+class PreconditionFailed(MemgraphError):
+    """The thing is no longer what the caller's ``If-Match`` says."""
+
+    code = "precondition_failed"
+    http_status = 412
+    grpc_status = "FAILED_PRECONDITION"
+
+
+class TooLarge(MemgraphError):
+    """A body, packed or unpacked, is over its limit."""
+
+    code = "too_large"
+    http_status = 413
+    grpc_status = "RESOURCE_EXHAUSTED"
+
+
+class UnsupportedMedia(MemgraphError):
+    """A body of a type or an encoding that this operation does not take."""
+
+    code = "unsupported_media"
+    http_status = 415
+    grpc_status = "INVALID_ARGUMENT"
+
+
+class RateLimited(MemgraphError):
+    """The caller's bucket is empty. ``retry_after_s`` says when it has a token again."""
+
+    code = "rate_limited"
+    http_status = 429
+    grpc_status = "RESOURCE_EXHAUSTED"
+    retryable = True
 
 
 class Overloaded(MemgraphError):

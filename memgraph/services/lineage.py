@@ -10,8 +10,16 @@ from xml.sax.saxutils import escape, quoteattr
 
 from memgraph.domain.schema import GraphModel
 from memgraph.graph.kinds import show_key
+from memgraph.graph.traversal import Direction
 
 Row = dict[str, Any]
+
+DIRECTIONS: dict[str, tuple[Direction, ...]] = {
+    "up": ("up",),
+    "down": ("down",),
+    "both": ("up", "down"),
+}
+"""What people may ask for, and the walks that answer it."""
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")

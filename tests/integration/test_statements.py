@@ -16,11 +16,14 @@ from memgraph.domain.events import read_event
 from memgraph.domain.schema import GraphModel
 from memgraph.graph import digest, export
 from memgraph.graph.counts import store_statement
+from memgraph.graph.credentials import CredentialStore
+from memgraph.graph.nodes import NodeReader
 from memgraph.graph.queries import load_queries
 from memgraph.graph.reader import Reader
 from memgraph.graph.session import Graph
 from memgraph.graph.traversal import Direction, neighbours, node_map
 from memgraph.graph.writer import Writer
+from memgraph.ids import now
 from memgraph.services.ingest import formats
 from memgraph.services.ingest.graph_rows import to_mutation
 from memgraph.services.ingest.service import Ingestion
@@ -56,6 +59,7 @@ EAGER = {
 
 SCANS = {
     r"constant migrations\.\w+": "finds its place among the migrations, a few nodes",
+    r"constant credentials\.LIST_TENANTS": "lists the tenants, for operators",
 }
 """Statements that may read a whole label."""
 
@@ -99,6 +103,7 @@ def _sample(model: GraphModel) -> dict[str, Any]:
     sample |= {f"after_{i}": "" for i in range(6)}
     sample |= dict.fromkeys(("version", "after", "baseline", "lock_id"), "V001")
     sample |= dict.fromkeys(("description", "source", "checksum", "by", "connected_as"), "x")
+    sample |= {"at": "2026-01-01T00:00:00Z", "links": 100}
     return sample | {"took_ms": 1, "dead_after_s": 1}
 
 
@@ -349,6 +354,13 @@ def _ask_everything(graph: Graph, model: GraphModel, tenant: str, folder: Path) 
     reader.get_error_path(tenant, "err-0020-4")
     reader.list_genealogy(tenant, "tpl-triage")
     reader.count(tenant)
+    NodeReader(graph, model).get(tenant, "Prompt", ("s-0033-p2",))
+    keys = CredentialStore(graph, model)
+    keys.create_api_key(tenant, {"key_id": "k", "created_at": now()})
+    keys.find_api_key(tenant, "k")
+    keys.revoke_api_key(tenant, "k", now())
+    keys.list_api_keys(tenant)
+    keys.list_tenants()
     digest.digest(graph, model, tenant)
     target = folder / "graph.jsonl"
     export.export(graph, model, tenant, target)

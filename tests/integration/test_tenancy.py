@@ -16,7 +16,7 @@ from memgraph.domain.errors import NotFound
 from memgraph.domain.events import EVENT_CLASSES, read_event
 from memgraph.domain.nodes import NODE_CLASSES, Prompt, Session
 from memgraph.domain.schema import GraphModel
-from memgraph.graph import export, reader
+from memgraph.graph import credentials, export, reader
 from memgraph.graph.queries import load_queries
 from memgraph.graph.reader import Reader
 from memgraph.graph.session import Graph
@@ -42,7 +42,7 @@ class World:
         self.graph, self.model = graph, model
         self.one, self.other = (Twin(tenant) for tenant in hostile_tenants())
         for twin in (self.one, self.other):
-            write(writer, graph, twin)
+            write(writer, graph, model, twin)
         self.askers = {t.canary: Asker(graph, model, t) for t in (self.one, self.other)}
         self.one.baseline = self.ask(self.one, folder)
         self.planted = plant(graph, model, self.one, self.other)
@@ -136,6 +136,8 @@ FOREIGN = [
     ("impact", "tool", "{only}"),
     ("error", "e-{only}"),
     ("genealogy", "{only}"),
+    ("node", "session", "{only}"),
+    ("node", "template", "{only}@9.9.9"),
 ]
 
 
@@ -215,6 +217,8 @@ QUESTIONS = {
     "impact/read_template": [("impact", "template", "tpl-support-base@1.0.0")],
     "impact/read_document": [("impact", "document", "doc-returns-policy#3")],
     "impact/read_tool": [("impact", "tool", "order_lookup")],
+    "access/find_key": [("key",)],
+    "access/list_keys": [("keys",)],
 }
 
 
@@ -248,7 +252,8 @@ def is_noticed(
     *numbers: int,
 ) -> bool:
     changed = {**texts, name: without_tenant(texts[name], *numbers)}
-    monkeypatch.setattr(reader, "query", changed.__getitem__)
+    for module in (reader, credentials):
+        monkeypatch.setattr(module, "query", changed.__getitem__)
     return leaks(world, QUESTIONS[name])
 
 

@@ -16,6 +16,7 @@ from typing import Any, get_type_hints
 import memgraph.graph
 from memgraph.domain.schema import GraphModel
 from memgraph.graph import counts, digest, export, plan
+from memgraph.graph.nodes import node_statement
 from memgraph.graph.queries import load_queries
 from memgraph.graph.traversal import Direction, lineage_statement
 
@@ -31,6 +32,7 @@ GENERATORS = frozenset(
         *(f"export.restore.{name}" for name in ("create_nodes", "restore_nodes")),
         *(f"export.restore.{name}" for name in ("merge_edges", "find_ends")),
         "traversal.lineage_statement",
+        "nodes.node_statement",
     }
 )
 """The functions that `all_statements` calls, directly or by way of their module."""
@@ -46,6 +48,7 @@ def all_statements(model: GraphModel) -> dict[str, str]:
     found |= {f"constant {n}": text for n, text in constants() if _is_planned(text)}
     for spec in model.nodes.values():
         if spec.is_content:
+            found[f"node {spec.label}"] = node_statement(model, spec.label)
             for directions in DIRECTIONS:
                 name = f"lineage {spec.label} {' and '.join(directions)}"
                 found[name] = lineage_statement(model, spec.label, directions)

@@ -19,7 +19,9 @@ import orjson
 from memgraph.domain.events import read_event
 from memgraph.domain.schema import EdgeSpec, GraphModel, NodeSpec
 from memgraph.graph import digest, export
-from memgraph.graph.kinds import show_key
+from memgraph.graph.credentials import CredentialStore
+from memgraph.graph.kinds import find_spec, parse_key, show_key
+from memgraph.graph.nodes import NodeReader
 from memgraph.graph.reader import Reader
 from memgraph.graph.session import Graph
 from memgraph.graph.writer import Writer
@@ -138,7 +140,7 @@ SET anomaly.kind = $canary, archive.location = $canary, policy.level = 'gdpr',
     policy.created_at = $at"""
 
 
-def write(writer: Writer, graph: Graph, twin: Twin) -> None:
+def write(writer: Writer, graph: Graph, model: GraphModel, twin: Twin) -> None:
     """Put in everything a tenant can have."""
     events = list(twin.events())
     for i in range(0, len(events), 500):
@@ -146,6 +148,8 @@ def write(writer: Writer, graph: Graph, twin: Twin) -> None:
         assert not writer.write(twin.tenant, batch, source="test").refusals
     at_once = demo.at(demo.EVENTS[0])
     graph.run(RECORDS, tenant_id=twin.tenant, canary=twin.canary, at=at_once)
+    key = {"key_id": "key", "name": twin.canary, "created_at": at_once}
+    CredentialStore(graph, model).create_api_key(twin.tenant, key)
 
 
 def plant(graph: Graph, model: GraphModel, one: Twin, other: Twin) -> int:
@@ -200,6 +204,8 @@ class Asker:
         self.model = model
         self.twin = twin
         self.reader = Reader(graph, model)
+        self.nodes = NodeReader(graph, model)
+        self.keys = CredentialStore(graph, model)
         self.ids = {
             spec.snake: [show_key(row["key"]) for row in self._keys(spec)]
             for spec in model.nodes.values()
@@ -219,11 +225,12 @@ class Asker:
         calls = [
             *(("thread", id_) for id_ in self.ids["session"]),
             *(("lineage", kind, id_) for kind, ids in self.ids.items() for id_ in ids),
+            *(("node", kind, id_) for kind, ids in self.ids.items() for id_ in ids),
             *(("deep", kind, ids[0]) for kind, ids in self.ids.items()),
             *(("impact", kind, id_) for kind, id_ in self.impacts()),
             *(("error", id_) for id_ in self.ids["error"]),
             *(("genealogy", id_) for id_ in self.templates()),
-            *(("failures",), ("network",), ("count",), ("digest",)),
+            *(("failures",), ("network",), ("count",), ("digest",), ("key",), ("keys",)),
         ]
         with ThreadPoolExecutor(4) as pool:
             answers = dict(zip(map(" ".join, calls), pool.map(self._call, calls), strict=True))
@@ -257,6 +264,13 @@ class Asker:
             case "lineage", kind, id_:
                 bounds = {"depth": 2, "fan_out": 1_000, "max_nodes": 10_000}
                 return reader.get_lineage(tenant, kind, id_, directions=("up", "down"), **bounds)
+            case "node", kind, id_:
+                spec = find_spec(self.model, kind)
+                return self.nodes.get(tenant, spec.label, parse_key(spec, id_))
+            case "key", *_:
+                return self.keys.find_api_key(tenant, "key")
+            case "keys", *_:
+                return self.keys.list_api_keys(tenant)
             case "deep", kind, id_:
                 return reader.get_lineage(tenant, kind, id_, directions=("up", "down"), depth=12)
             case "impact", kind, id_:

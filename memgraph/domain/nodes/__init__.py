@@ -1,5 +1,6 @@
 """Every node class. A new class is one class in one file and one import here."""
 
+from memgraph.domain.nodes.access import ApiKey
 from memgraph.domain.nodes.agent import Agent
 from memgraph.domain.nodes.context import ContextDocument
 from memgraph.domain.nodes.governance import Archive, AuditEvent, RetentionPolicy
@@ -36,6 +37,7 @@ NODE_CLASSES: tuple[type[GraphNode], ...] = (
     Archive,
     RetentionPolicy,
     AuditEvent,
+    ApiKey,
     JobRun,
     Outbox,
     DeadLetter,

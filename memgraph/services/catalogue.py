@@ -1,0 +1,28 @@
+"""Everything the service offers, as one value that entry points pass on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from memgraph.domain.schema import GraphModel
+from memgraph.graph.nodes import NodeReader
+from memgraph.graph.reader import Reader
+from memgraph.services.access import Access
+from memgraph.services.conversations import Conversations
+from memgraph.services.readiness import Readiness
+from memgraph.services.sessions import Sessions
+from memgraph.settings import Settings
+
+
+@dataclass(frozen=True, eq=False)
+class Services:
+    """The use cases, and the readers of plain questions."""
+
+    settings: Settings
+    model: GraphModel
+    reader: Reader
+    nodes: NodeReader
+    access: Access
+    sessions: Sessions
+    conversations: Conversations
+    readiness: Readiness
