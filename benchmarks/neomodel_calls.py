@@ -69,7 +69,7 @@ def run(bench: Bench) -> list[Line]:
 
 
 def _prompts(bench: Bench) -> Iterator[tuple[str, Mutation]]:
-    replays = 1 + OUR_EDGES // 1_000
+    replays = -(-OUR_EDGES // bench.replay.expected(1).nodes["Prompt"])
     for session_id, m in bench.replay.mutations(replays):
         if m.fact is not None and m.fact[0] == "Prompt":
             alone = replace(m, mentions=[("Session", (session_id,))], changes=[], edges=[])
