@@ -47,6 +47,7 @@ class Operation:
     method: str
     rule: str
     name: str
+    summary: str
     permission: Permission | None
     body: type[BaseModel] | None
     query: type[BaseModel] | None
@@ -59,7 +60,8 @@ class Routes:
     """The operations of one resource."""
 
     def __init__(self, name: str, *, prefix: str = API) -> None:
-        self.blueprint = APIBlueprint(name, __name__, tag=name.capitalize(), url_prefix=prefix)
+        self.title = name.replace("_", " ").capitalize()
+        self.blueprint = APIBlueprint(name, __name__, tag=self.title, url_prefix=prefix)
         self._prefix = prefix
         self.operations: list[Operation] = []
 
@@ -108,6 +110,7 @@ class Routes:
                     method,
                     self._prefix + rule,
                     view.__name__,
+                    (view.__doc__ or "").split("\n")[0],
                     permission,
                     body,
                     query,

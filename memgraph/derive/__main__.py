@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from memgraph.derive.pages import COMMAND, pages
+from memgraph.derive.api_page import api_page
+from memgraph.derive.pages import COMMAND, notice, pages
 from memgraph.domain.nodes import NODE_CLASSES
 from memgraph.domain.schema import GraphModel
 from memgraph.graph.cypher_files import cypher_root
@@ -20,7 +21,9 @@ DOCS = Path(__file__).parents[2] / "docs"
 def current_pages() -> dict[str, str]:
     """Every page as it should be, with the default settings and the queries of this checkout."""
     promoted = Settings.model_fields["promoted_metadata"].default
-    return pages(GraphModel.of(NODE_CLASSES, promoted), query_headers(cypher_root() / "queries"))
+    model = GraphModel.of(NODE_CLASSES, promoted)
+    written = pages(model, query_headers(cypher_root() / "queries"))
+    return {**written, "api.md": api_page(notice("memgraph/api/routes and memgraph/domain"))}
 
 
 def query_headers(root: Path) -> dict[str, dict[str, str]]:

@@ -41,7 +41,11 @@ Headers = Mapping[str, Mapping[str, str]]
 """What the headers of query files say, by query name."""
 
 COMMAND = "python -m memgraph.derive"
-_NOTICE = f"<!-- Written by `{COMMAND}` from {{source}}. Change that, not this page. -->"
+
+
+def notice(source: str) -> str:
+    """The first line of a generated page."""
+    return f"<!-- Written by `{COMMAND}` from {source}. Change that, not this page. -->"
 
 
 def pages(model: GraphModel, headers: Headers) -> dict[str, str]:
@@ -81,7 +85,7 @@ def data_model(model: GraphModel) -> str:
     groups = drawing.grouped(model)
     drawn = drawing.drawings(model)
     sections = [
-        _NOTICE.format(source="the classes in memgraph/domain"),
+        notice("the classes in memgraph/domain"),
         "# Data model",
         _MODEL_INTRO,
         "Nodes: " + ", ".join(link(label) for labels in groups.values() for label in labels) + ".",
@@ -181,7 +185,7 @@ def configuration() -> str:
     fields = variables()
     return join(
         [
-            _NOTICE.format(source="memgraph/settings.py"),
+            notice("memgraph/settings.py"),
             "# Configuration",
             _CONFIGURATION_INTRO,
             table(
@@ -254,7 +258,7 @@ def events() -> str:
     schemas = event_schemas()
     titles = [_title(name) for name in schemas]
     sections = [
-        _NOTICE.format(source="the models in memgraph/domain/events"),
+        notice("the models in memgraph/domain/events"),
         "# Events",
         _EVENTS_INTRO,
         "Types: " + ", ".join(map(link, titles)) + ".",
@@ -317,7 +321,7 @@ _QUERY_FIELDS = ("parameters", "columns", "index", "bound")
 def queries(headers: Headers) -> str:
     """The queries page: what each file says of itself."""
     sections = [
-        _NOTICE.format(source="the headers of cypher/queries"),
+        notice("the headers of cypher/queries"),
         "# Queries",
         _QUERIES_INTRO,
         "\n".join(f"- {link(name)}" for name in headers),

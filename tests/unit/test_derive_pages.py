@@ -11,10 +11,14 @@ import pytest
 from click.testing import CliRunner
 from pydantic import BaseModel
 
+from memgraph.api.application import operations
 from memgraph.derive.__main__ import current_pages, drifted, main
+from memgraph.derive.api_page import api_page
 from memgraph.derive.drawing import GROUPS, OTHER, drawings, grouped
 from memgraph.derive.json_schema import event_schemas
 from memgraph.derive.markdown import anchor, limits_in_words, prose, table, type_in_words
+from memgraph.domain import errors
+from memgraph.domain.access import Role
 from memgraph.domain.events import EVENT_CLASSES, EVENT_TYPES, read_event
 from memgraph.domain.nodes import NODE_CLASSES
 from memgraph.domain.schema import GraphModel, NodeSpec
@@ -147,3 +151,14 @@ def test_schemas_in_words() -> None:
         "integer",
         "at least 0",
     )
+
+
+def test_the_api_page_names_every_operation_and_problem() -> None:
+    page = api_page("")
+    for operation in operations():
+        assert operation.summary
+        assert operation.summary in page
+    for error in (errors.NotFound, errors.RateLimited, errors.Conflict):
+        assert f"| `{error.code}` | {error.http_status} " in page
+    for role in Role:
+        assert role.value in page
