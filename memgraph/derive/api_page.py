@@ -58,7 +58,7 @@ def _resource(routes: Routes) -> Iterator[str]:
         (
             (
                 code(f"{o.method} {_path(o)}"),
-                codes([o.permission] if o.permission else []),
+                code(o.permission or ""),
                 o.summary,
             )
             for o in routes.operations
