@@ -54,6 +54,7 @@ class Operation:
     answers: type[BaseModel] | None
     status: int
     media: str
+    example: dict[str, Any] | None
 
 
 class Routes:
@@ -117,6 +118,7 @@ class Routes:
                     answers,
                     status,
                     media,
+                    example,
                 )
             )
             return view
