@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g
+from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -90,6 +91,11 @@ def register(app: Flask) -> None:
         if error.http_status == 401:
             response.headers["WWW-Authenticate"] = "Bearer"
         return response
+
+    @app.errorhandler(ValidationError)
+    def _rules(error: ValidationError) -> ResponseReturnValue:
+        # Views build events out of the path and the body; rules that span both show here.
+        return app.handle_user_exception(broken_rules(error))
 
     @app.errorhandler(HTTPException)
     def _werkzeug(error: HTTPException) -> Response:

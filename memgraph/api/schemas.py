@@ -22,6 +22,7 @@ from pydantic_core import PydanticUndefined
 from memgraph.api.problems import broken_rules
 from memgraph.domain.errors import UnsupportedMedia
 from memgraph.domain.events.base import EventBase, EventPart, Key, Timestamp
+from memgraph.domain.patterns import portable
 from memgraph.domain.schema import NodeSpec, PropertySpec, ValueType
 
 JSON_MEDIA = ("application/json", "application/merge-patch+json")
@@ -167,5 +168,5 @@ def components(models: Iterable[type[BaseModel]]) -> dict[str, Any]:
         by_alias=False,
         ref_template="#/components/schemas/{model}",
     )
-    found: dict[str, Any] = schemas.get("$defs", {})
+    found: dict[str, Any] = portable(schemas.get("$defs", {}))
     return found

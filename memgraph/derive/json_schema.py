@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from memgraph.derive.examples import find_example, is_readable, tag_of
 from memgraph.domain.events import EVENT_CLASSES
+from memgraph.domain.patterns import portable
 from memgraph.domain.schema import EdgeSpec, GraphModel, NodeSpec, PropertySpec, ValueType
 
 Schema = dict[str, Any]
@@ -25,8 +26,6 @@ _TYPES: dict[ValueType, Schema] = {
     "strings": {"type": "array", "items": {"type": "string"}},
     "floats": {"type": "array", "items": {"type": "number"}},
 }
-_REGEX_DIALECT = (("(?s)", ""), (r"\A", "^"), (r"\z", "$"))
-"""From the regular expressions of pydantic to those of ECMA-262, as far as our patterns go."""
 
 
 def node_schemas(model: GraphModel) -> dict[str, Schema]:
@@ -79,25 +78,10 @@ def property_schema(declared: PropertySpec) -> Schema:
 
 
 def _event_schema(event_class: type[BaseModel]) -> Schema:
-    schema = {"$schema": DIALECT, **_portable(event_class.model_json_schema())}
+    schema = {"$schema": DIALECT, **portable(event_class.model_json_schema())}
     tag = tag_of(event_class)
     example = find_example(event_class, schema)
     untagged = {name: value for name, value in example.items() if name != tag}
     if not is_readable(untagged, event_class) and tag not in schema["required"]:
         schema["required"] = [*schema["required"], tag]
     return {**schema, "examples": [example]}
-
-
-def _portable(schema: Any) -> Any:
-    """The same schema with regular expressions that every validator reads."""
-    if isinstance(schema, list):
-        return [_portable(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    portable = {name: _portable(value) for name, value in schema.items()}
-    pattern = portable.get("pattern")
-    if isinstance(pattern, str):
-        for ours, theirs in _REGEX_DIALECT:
-            pattern = pattern.replace(ours, theirs)
-        portable["pattern"] = pattern
-    return portable
