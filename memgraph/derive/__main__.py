@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from memgraph.derive.pages import COMMAND, notice, pages
 from memgraph.domain.nodes import NODE_CLASSES
 from memgraph.domain.schema import GraphModel
 from memgraph.graph.cypher_files import cypher_root
+from memgraph.graph.queries import read_files
 from memgraph.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -22,18 +22,9 @@ def current_pages() -> dict[str, str]:
     """Every page as it should be, with the default settings and the queries of this checkout."""
     promoted = Settings.model_fields["promoted_metadata"].default
     model = GraphModel.of(NODE_CLASSES, promoted)
-    written = pages(model, query_headers(cypher_root() / "queries"))
+    headers = {name: header for name, (header, _) in read_files(cypher_root()).items()}
+    written = pages(model, headers)
     return {**written, "api.md": api_page(notice("memgraph/api/routes and memgraph/domain"))}
-
-
-def query_headers(root: Path) -> dict[str, dict[str, str]]:
-    """The header of every query file by ``area/verb_noun``, shared endings included."""
-    found = {}
-    for path in sorted(root.glob("*/*.cypher")):
-        lines = takewhile(lambda line: line.startswith("//"), path.read_text().splitlines())
-        pairs = (line.removeprefix("//").partition(":") for line in lines)
-        found[f"{path.parent.name}/{path.stem}"] = {n.strip(): v.strip() for n, _, v in pairs}
-    return found
 
 
 def drifted(directory: Path) -> list[str]:

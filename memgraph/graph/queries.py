@@ -48,8 +48,7 @@ class Query:
 @cache
 def load_queries(root: Path | None = None) -> dict[str, Query]:
     """Every query below ``cypher/queries`` by ``area/verb_noun``. Raises ValueError."""
-    folder = (root or cypher_root()) / "queries"
-    files = {f"{p.parent.name}/{p.stem}": _split(p) for p in sorted(folder.glob("*/*.cypher"))}
+    files = read_files(root or cypher_root())
     found = {}
     for name, (header, body) in files.items():
         text = body
@@ -59,6 +58,12 @@ def load_queries(root: Path | None = None) -> dict[str, Query]:
         if not body.startswith("WITH"):
             found[name] = Query(name, header, scope_to_tenant(name, text))
     return found
+
+
+def read_files(root: Path) -> dict[str, tuple[dict[str, str], str]]:
+    """Header and body of every file by ``area/verb_noun``, shared endings included."""
+    files = sorted((root / "queries").glob("*/*.cypher"))
+    return {f"{path.parent.name}/{path.stem}": _split(path) for path in files}
 
 
 def query(name: str) -> str:
