@@ -15,11 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from memgraph.bootstrap import build
 from memgraph.local import start, stop
+from memgraph.settings import Settings
 from tests.functional.test_stack_commands import memgraph
 from tests.support.events import START
 
 pytestmark = pytest.mark.slow
+
+EVENTS = 12_000
 
 
 @pytest.fixture
@@ -31,11 +35,11 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def events(tmp_path: Path) -> Path:
-    """A few thousand events in some two hundred sessions."""
+    """Events in some two hundred sessions, so many that there is time to disturb."""
     path = tmp_path / "events.jsonl"
     rng = random.Random(7)
     lines = []
-    for n in range(4_000):
+    for n in range(EVENTS):
         session, at = rng.randrange(200), START + timedelta(seconds=n)
         lines.append(
             json.dumps(
@@ -70,22 +74,18 @@ def digest(data_dir: Path, tenant: str) -> str:
     return memgraph("digest", "--data-dir", data_dir, "--tenant", tenant).stdout.strip()
 
 
-def prompts(data_dir: Path, tenant: str) -> int:
-    shown = memgraph("stats", "--json", "--data-dir", data_dir, "--tenant", tenant)
-    return int(json.loads(shown.stdout)["nodes"].get("Prompt", 0)) if shown.stdout else 0
-
-
 def wait_for_progress(data_dir: Path, tenant: str, running: subprocess.Popen[str]) -> None:
     """Return when something is stored and the command still runs."""
-    while prompts(data_dir, tenant) < 100:
-        assert running.poll() is None, "the command ended before it could be disturbed"
-        time.sleep(0.05)
+    with build(Settings(data_dir=data_dir)) as app:
+        while app.reader.count(tenant)["nodes"].get("Prompt", 0) < 100:
+            assert running.poll() is None, "the command ended before it could be disturbed"
+            time.sleep(0.01)
 
 
 def undisturbed(data_dir: Path, events: Path) -> str:
     assert memgraph("migrate", "--data-dir", data_dir).returncode == 0
     out, err = ingest(data_dir, events, "calm").communicate(timeout=300)
-    assert json.loads(out)["stored"] == 4_000, err
+    assert json.loads(out)["stored"] == EVENTS, err
     return digest(data_dir, "calm")
 
 
@@ -102,7 +102,7 @@ def test_neo4j_stopped_in_the_middle_is_waited_for(data_dir: Path, events: Path)
     assert "waiting up to" in err
     told = json.loads(out)
     # A batch whose commit answer was lost is written again and may count as known.
-    assert told["stored"] + told["duplicate"] == told["received"] == 4_000
+    assert told["stored"] + told["duplicate"] == told["received"] == EVENTS
     assert digest(data_dir, "stopped") == expected
 
 
@@ -115,5 +115,5 @@ def test_killed_in_the_middle_and_started_again(data_dir: Path, events: Path) ->
         running.communicate()
     out, err = ingest(data_dir, events, "killed").communicate(timeout=300)
     told = json.loads(out)
-    assert told["received"] == told["stored"] + told["duplicate"] == 4_000, err
+    assert told["received"] == told["stored"] + told["duplicate"] == EVENTS, err
     assert digest(data_dir, "killed") == expected
