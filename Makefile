@@ -21,7 +21,7 @@ test-all: .venv/.dev ## also the long fault and volume runs
 	$(BIN)/pytest --cov --cov-report=term --cov-fail-under=90
 
 check: .venv/.dev ## formatting, lint, types, import contracts, generated pages
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/mypy --strict sdk && $(BIN)/lint-imports --no-cache
 	$(BIN)/python -m memgraph.derive --check
 
 docs: .venv/.dev ## write the generated pages anew

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import stamina
 from pydantic import SecretStr
@@ -12,19 +13,35 @@ from memgraph.domain.errors import StackError
 from memgraph.domain.nodes import NODE_CLASSES
 from memgraph.domain.schema import GraphModel
 from memgraph.graph.credentials import CredentialStore
+from memgraph.graph.deletion import Deletion
 from memgraph.graph.driver import open_driver
+from memgraph.graph.neighbours import NeighbourReader
 from memgraph.graph.nodes import NodeReader
 from memgraph.graph.permits import Permits
 from memgraph.graph.reader import Reader
-from memgraph.graph.session import Graph, OnWait
+from memgraph.graph.search import Searcher
+from memgraph.graph.selector import Selector
+from memgraph.graph.session import Graph, OnWait, unwatched
 from memgraph.graph.writer import Writer
-from memgraph.services.access import Access
+from memgraph.services.access import Access, VerifiesTokens
+from memgraph.services.agents import Agents
 from memgraph.services.catalogue import Services
 from memgraph.services.conversations import Conversations
+from memgraph.services.cursors import Cursors
+from memgraph.services.invalidation import Invalidation
+from memgraph.services.limits import Limits
+from memgraph.services.metering import MeteredWriter, NullMeters, Sampler, watching
+from memgraph.services.models import Models
+from memgraph.services.ports import Meters
+from memgraph.services.questions import Questions
 from memgraph.services.readiness import Readiness
 from memgraph.services.recording import Recorder
 from memgraph.services.sessions import Sessions
+from memgraph.services.templates import Templates
 from memgraph.settings import Neo4jSettings, Settings
+
+if TYPE_CHECKING:
+    from memgraph.adapters.shared import Shared
 
 
 def build_model(settings: Settings) -> GraphModel:
@@ -39,10 +56,27 @@ class App:
     settings: Settings
     model: GraphModel
     graph: Graph
+    meters: Meters = field(default_factory=NullMeters)
+    secret: SecretStr = field(default_factory=lambda: SecretStr(""))
+    """What every worker of an installation has: the password of the server."""
+
+    redis_url: str = field(default="", repr=False)
+    """Where processes of an installation meet; empty: this is the only one."""
+
+    @cached_property
+    def shared(self) -> Shared:
+        # The command line starts faster without the client.
+        from memgraph.adapters.shared import open_shared
+
+        return open_shared(self.settings.cache, self.redis_url, processes=self.settings.api.workers)
+
+    @cached_property
+    def invalidation(self) -> Invalidation:
+        return Invalidation(self.shared.cache)
 
     @cached_property
     def writer(self) -> Writer:
-        return Writer(self.graph, self.model)
+        return Writer(self.graph, self.model, on_written=self.invalidation.written)
 
     @cached_property
     def reader(self) -> Reader:
@@ -53,22 +87,71 @@ class App:
         return CredentialStore(self.graph, self.model)
 
     @cached_property
+    def questions(self) -> Questions:
+        return self._questions(self.graph)
+
+    @cached_property
     def services(self) -> Services:
-        """What the service offers."""
-        recorder = Recorder(self.writer, committers=self.settings.ingest.writers)
-        nodes = NodeReader(self.graph, self.model)
+        """What the service offers. Its statements end in time, those of commands need not."""
+        limits = self.settings.limits
+        graph = self.graph.bounded(timeout_s=limits.statement_s, stream_timeout_s=limits.stream_s)
+        reader, nodes = Reader(graph, self.model), NodeReader(graph, self.model)
+        writer = Writer(graph, self.model, on_written=self.invalidation.written)
+        recorder = Recorder(
+            MeteredWriter(writer, self.meters), committers=self.settings.ingest.writers
+        )
+        deletion = Deletion(graph, self.model, on_deleted=self.invalidation.replaced)
         return Services(
             settings=self.settings,
             model=self.model,
-            reader=self.reader,
+            reader=reader,
             nodes=nodes,
-            access=Access(self.credentials),
-            sessions=Sessions(recorder, nodes),
+            access=Access(CredentialStore(graph, self.model), self.tokens),
+            sessions=Sessions(recorder, nodes, reader, deletion),
             conversations=Conversations(recorder, nodes),
-            readiness=Readiness(self.graph, self.model),
+            agents=Agents(recorder, nodes, reader),
+            templates=Templates(recorder, nodes, reader),
+            models=Models(recorder, nodes, reader),
+            questions=self._questions(graph),
+            readiness=Readiness(graph, self.model),
+            meters=self.meters,
+            sampler=Sampler(
+                self.meters,
+                permits=self.graph.permits.figures,
+                limit=self.graph.permits.limit,
+                waiting=lambda: recorder.waiting,
+                cache=self.shared.cache.figures,
+            ),
+            cache=self.shared.cache,
+            answers=self.shared.answers,
+            limits=Limits(limits, nodes, self.shared.limiter, self.shared.alone),
         )
 
+    def _questions(self, graph: Graph) -> Questions:
+        return Questions(
+            self.model,
+            NodeReader(graph, self.model),
+            Selector(graph, self.model),
+            Searcher(graph),
+            NeighbourReader(graph),
+            Cursors(self.secret.get_secret_value().encode()),
+        )
+
+    @cached_property
+    def tokens(self) -> VerifiesTokens | None:
+        """The verifier of tokens; None when no issuer is configured."""
+        issuers = self.settings.tokens.issuers
+        if not issuers:
+            return None
+        from memgraph.adapters.tokens import TokenVerifier
+
+        return TokenVerifier(issuers)
+
     def close(self) -> None:
+        # Only what was made: a command needs few of the parts.
+        for name in ("shared", "tokens"):
+            if (part := self.__dict__.get(name)) is not None:
+                part.close()
         self.graph.close()
 
     def __enter__(self) -> App:
@@ -79,9 +162,15 @@ class App:
 
 
 def build(
-    settings: Settings, *, retry_for_s: float | None = None, on_wait: OnWait | None = None
+    settings: Settings,
+    *,
+    retry_for_s: float | None = None,
+    on_wait: OnWait | None = None,
+    meters: Meters | None = None,
 ) -> App:
     """Connect the parts. ``retry_for_s`` and ``on_wait`` serve commands that wait for a server.
+
+    With ``meters`` each statement is counted, timed and traced.
 
     Raises StackError when no server is configured and no local stack runs.
     """
@@ -94,8 +183,16 @@ def build(
         permits=Permits(server.max_concurrent, server.acquire_timeout_ms),
         retry_for_s=server.retry_for_s if retry_for_s is None else retry_for_s,
         on_wait=on_wait,
+        watch=watching(meters) if meters else unwatched,
     )
-    return App(settings, build_model(settings), graph)
+    return App(
+        settings,
+        build_model(settings),
+        graph,
+        meters or NullMeters(),
+        secret=server.password,
+        redis_url=redis_url(settings),
+    )
 
 
 def server_settings(settings: Settings) -> Neo4jSettings:
@@ -118,3 +215,16 @@ def server_settings(settings: Settings) -> Neo4jSettings:
             "password": SecretStr(stack.neo4j_password or ""),
         }
     )
+
+
+def redis_url(settings: Settings) -> str:
+    """The address of the configured Redis, else of the local stack's where its Neo4j is used."""
+    if configured := settings.redis.url.get_secret_value():
+        return configured
+    if settings.neo4j.uri:
+        # The stack's Redis is for its own graph: another one may have the same tenants.
+        return ""
+    from memgraph.local import find
+
+    stack = find(settings.data_dir)
+    return (stack.redis or "") if stack else ""

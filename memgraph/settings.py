@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -20,6 +20,11 @@ PREFIX = "MEMGRAPH_"
 _OTHER_PREFIXES = ("MEMGRAPH_TEST_",)
 """Read by the tests, not settings."""
 
+
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"
+]
+MB = 1_024 * 1_024
 
 PropertyName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 """Metadata keys that can become the name of a property."""
@@ -48,10 +53,92 @@ class IngestSettings(_Section):
     )
 
 
+class ApiSettings(_Section):
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(8080, ge=1, le=65_535, description="Port to listen on.")
+    workers: int = Field(1, ge=1, le=64, description="Processes that answer requests.")
+    threads: int = Field(8, ge=1, le=256, description="Requests at the same time per worker.")
+    graceful_timeout_s: int = Field(
+        20, ge=1, le=60, description="How long a stopping worker may finish what it began, s."
+    )
+
+
 class LineageSettings(_Section):
     depth: int = Field(6, ge=1, le=12, description="Steps followed unless asked otherwise.")
     fan_out: int = Field(50, ge=1, le=1_000, description="Edges followed from one node.")
     max_nodes: int = Field(1_000, ge=1, le=10_000, description="Nodes of one answer.")
+
+
+class RedisSettings(_Section):
+    url: SecretStr = Field(
+        SecretStr(""),
+        description="Address of a Redis for this graph alone, `redis://:PASSWORD@HOST:PORT/0`. "
+        "Empty: that of the local stack with its Neo4j, else each process keeps to its memory.",
+    )
+
+
+class CacheSettings(_Section):
+    ttl_s: float = Field(60.0, gt=0, description="How long an answer is kept at most, s.")
+    most_entries: int = Field(10_000, ge=1, description="Answers in the memory of a process.")
+    most_bytes: int = Field(64 * MB, ge=1, description="Their size together, bytes.")
+    most_entry_bytes: int = Field(
+        MB, ge=1, description="Longer answers are not kept in Redis, bytes."
+    )
+
+
+class Rates(_Section):
+    """Token buckets. The `limits` of a tenant may say otherwise for it and its clients."""
+
+    client_per_s: float = Field(100.0, gt=0, description="Requests of one credential a second.")
+    client_burst: int = Field(200, ge=1, description="Requests of one credential at once.")
+    tenant_per_s: float = Field(10_000.0, gt=0, description="Requests of one tenant a second.")
+    tenant_burst: int = Field(20_000, ge=1, description="Requests of one tenant at once.")
+
+
+class LimitSettings(Rates):
+    address_per_s: float = Field(
+        2_000.0, gt=0, description="Requests of one address a second and process, not yet let in."
+    )
+    address_burst: int = Field(4_000, ge=1, description="Requests of one address at once.")
+    trusted_proxies: int = Field(
+        0, ge=0, description="Proxies in front whose `X-Forwarded-For` names the address."
+    )
+    packed_bytes: int = Field(8 * MB, ge=1, description="A request body as it is sent, bytes.")
+    body_bytes: int = Field(32 * MB, ge=1, description="A request body unpacked, bytes.")
+    packing_ratio: int = Field(
+        200, ge=1, description="Unpacked to packed size, from one megabyte unpacked on."
+    )
+    json_depth: int = Field(64, ge=1, le=200, description="Arrays and objects inside each other.")
+    statement_s: float = Field(30.0, gt=0, description="One transaction for a request, s.")
+    stream_s: float = Field(600.0, gt=0, description="One streamed answer, s.")
+
+
+class Issuer(_Section):
+    """Who may issue tokens, and what their claims mean here."""
+
+    issuer: str = Field(min_length=1, description="The `iss` claim, exactly.")
+    audience: str = Field(min_length=1, description="What `aud` must contain.")
+    jwks_url: str = Field(
+        pattern=r"^(https://|http://(127\.0\.0\.1|localhost)[:/])",
+        description="Where its public keys are, by https unless on this machine.",
+    )
+    algorithms: tuple[Algorithm, ...] = Field(
+        min_length=1, description="Signatures it uses. Only those of public keys exist."
+    )
+    tenant_claim: str = Field("tenant_id", min_length=1, description="Claim that names the tenant.")
+    roles_claim: str = Field("roles", min_length=1, description="Claim that lists the roles.")
+    roles: dict[str, str] = Field(
+        default={}, description="Roles here by the names the issuer uses; none: the same names."
+    )
+    tenants: tuple[str, ...] = Field(
+        default=(), description="Tenants it may speak for; none: every tenant."
+    )
+
+
+class TokenSettings(_Section):
+    issuers: tuple[Issuer, ...] = Field(
+        default=(), description="Issuers of tokens that are let in."
+    )
 
 
 class LocalSettings(_Section):
@@ -82,8 +169,13 @@ class Settings(BaseSettings):
         description="Metadata keys per label that become properties with an index.",
     )
     neo4j: Neo4jSettings = Neo4jSettings()
+    api: ApiSettings = ApiSettings()
     ingest: IngestSettings = IngestSettings()
     lineage: LineageSettings = LineageSettings()
+    redis: RedisSettings = RedisSettings()
+    cache: CacheSettings = CacheSettings()
+    limits: LimitSettings = LimitSettings()
+    tokens: TokenSettings = TokenSettings()
     local: LocalSettings = LocalSettings()
 
     @classmethod

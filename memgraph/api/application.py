@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING
 
 import structlog
 from apiflask import APIFlask
 from flask import Flask, Response, g, request
-from pydantic import BaseModel
 from werkzeug.routing import BaseConverter
 
-from memgraph.api import answers, problems
+from memgraph.api import answers, docs_page, idempotency, limits, observing, problems, versions
+from memgraph.api.document import finish_document
 from memgraph.api.operations import Operation
 from memgraph.api.routes import RESOURCES
-from memgraph.api.schemas import components
+from memgraph.api.schemas import JSON_MEDIA
 from memgraph.domain.errors import Unauthenticated
 from memgraph.ids import uuid7
 from memgraph.services.catalogue import Services
 
-VERSION = "1"
-"""Of the API. ``X-API-Version`` asks for one and answers which."""
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+UNLIMITED = "/healthz/"
+"""Who watches the service is answered whatever others do."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_STATUSES = (400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 429, 500, 503)
 
 
 class IdConverter(BaseConverter):
@@ -34,8 +37,11 @@ class IdConverter(BaseConverter):
     part_isolating = False
 
 
-def create_app(services: Services) -> Flask:
-    """The application for one set of services. Connects nothing by itself."""
+def create_app(services: Services, registry: CollectorRegistry | None = None) -> Flask:
+    """The application for one set of services. Connects nothing by itself.
+
+    `/metrics` shows the figures of ``registry``.
+    """
     app = APIFlask(
         "memgraph",
         title="memgraph",
@@ -44,6 +50,8 @@ def create_app(services: Services) -> Flask:
         docs_path="/docs",
         json_errors=False,
     )
+    settings = services.settings
+    app.request_class = limits.request_class(settings.limits, settings.api.threads)
     app.config |= {
         "OPENAPI_VERSION": "3.1.0",
         "AUTO_404_RESPONSE": False,
@@ -58,12 +66,15 @@ def create_app(services: Services) -> Flask:
     app.url_map.strict_slashes = False
     app.extensions["memgraph"] = services
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    observing.observe(app, services, registry)
+    docs_page.serve(app)
     _before(app, services)
-    _after(app)
+    _after(app, services)
     problems.register(app)
+    limits.trust_proxies(app, settings.limits.trusted_proxies)
     for routes in RESOURCES:
         app.register_blueprint(routes.blueprint)
-    app.spec_processor(_finish_document)
+    app.spec_processor(partial(finish_document, declared=operations()))
     return app
 
 
@@ -79,6 +90,13 @@ def _before(app: Flask, services: Services) -> None:
         g.request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid7()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        versions.negotiate()
+
+    @app.before_request
+    def _limit_address() -> None:
+        if not request.path.startswith(UNLIMITED):
+            address = limits.address_of(request.remote_addr)
+            limits.check_rate(services.limits.take_address(address))
 
     @app.before_request
     def _authenticate() -> None:
@@ -90,29 +108,28 @@ def _before(app: Flask, services: Services) -> None:
             raise Unauthenticated("send `Authorization: Bearer` with an API key or a token")
         g.principal = services.access.authenticate(credential.strip())
         structlog.contextvars.bind_contextvars(tenant_id=g.principal.tenant_id)
+        limits.check_rate(services.limits.take(g.principal))
+
+    @app.before_request
+    def _admit() -> Response | None:
+        endpoint = request.endpoint
+        if "principal" not in g or endpoint is None:
+            return None
+        if request.mimetype in JSON_MEDIA:
+            limits.check_depth(request.get_data(), services.settings.limits.json_depth)
+        if request.method == "POST" and idempotency.is_kept(app.view_functions[endpoint]):
+            return idempotency.begin(services.answers, g.principal)
+        if request.method == "PATCH":
+            idempotency.match(services.answers, app, g.principal)
+        return None
 
 
-def _after(app: Flask) -> None:
+def _after(app: Flask, services: Services) -> None:
     @app.after_request
     def _finish(response: Response) -> Response:
         response.headers["X-Request-ID"] = g.get("request_id", "")
-        response.headers["X-API-Version"] = VERSION
+        idempotency.finish(services.answers, response)
+        versions.say(response)
+        limits.say_rate(response)
         response.headers["X-Content-Type-Options"] = "nosniff"
         return answers.pack(answers.conditional(response, request), request)
-
-
-def _finish_document(document: Any) -> Any:
-    """Say each schema once, and that every operation may answer a problem."""
-    models: set[type[BaseModel]] = {problems.Problem}
-    for operation in operations():
-        models |= {m for m in (operation.body, operation.answers) if m is not None}
-    document["components"]["schemas"] = components(models)
-    answer = {
-        "description": "A problem document.",
-        "content": {problems.MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    for operations_of_path in document["paths"].values():
-        for operation in operations_of_path.values():
-            for status in _STATUSES:
-                operation["responses"].setdefault(str(status), answer)
-    return document

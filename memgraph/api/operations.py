@@ -16,7 +16,9 @@ from apiflask import APIBlueprint
 from flask import Response, current_app, g
 from pydantic import BaseModel
 
+from memgraph.api import caching
 from memgraph.api.answers import Answer
+from memgraph.api.caching import Tags
 from memgraph.domain.access import Permission, Principal
 from memgraph.domain.errors import Forbidden
 from memgraph.services.catalogue import Services
@@ -78,21 +80,16 @@ class Routes:
         status: int = 200,
         media: str = "application/json",
         example: dict[str, Any] | None = None,
+        cached: Tags | None = None,
     ) -> Callable[[View], View]:
-        """Declare a view. Without ``permission`` anybody may call it, and it has no principal."""
+        """Declare a view. Without ``permission`` anybody may call it, and it has no principal.
+
+        With ``cached``, tags by the arguments of the path, answers are kept until a write
+        of one of them.
+        """
 
         def declare(view: View) -> View:
-            @wraps(view)
-            def run(**arguments: Any) -> Response:
-                call = Call(
-                    g.get("principal"),
-                    current_app.extensions["memgraph"],
-                    arguments.pop("json_data", None),
-                    arguments.pop("query_data", None),
-                )
-                return view(call, **arguments).to_response(status)
-
-            handler: Callable[..., Any] = run
+            handler = _called(view, status, cached)
             if answers is not None:
                 handler = self.blueprint.output(answers, status_code=status, content_type=media)(
                     handler
@@ -104,7 +101,9 @@ class Routes:
             if permission is not None:
                 handler = _permitted(permission, handler)
                 handler = self.blueprint.doc(security="bearer")(handler)
-            handler = self.blueprint.doc(operation_id=view.__name__)(handler)
+            # Not said, the document would have 200.
+            empty = {status: "Done."} if answers is None else None
+            handler = self.blueprint.doc(operation_id=view.__name__, responses=empty)(handler)
             self.blueprint.route(rule, methods=[method], endpoint=view.__name__)(handler)
             self.operations.append(
                 Operation(
@@ -136,6 +135,28 @@ class Routes:
 
     def delete(self, rule: str, **declared: Any) -> Callable[[View], View]:
         return self.operation("DELETE", rule, **declared)
+
+
+def _called(view: View, status: int, cached: Tags | None) -> Callable[..., Any]:
+    """The view as Flask calls it, or what is kept of its answer."""
+
+    @wraps(view)
+    def run(**arguments: Any) -> Response:
+        call = Call(
+            g.get("principal"),
+            current_app.extensions["memgraph"],
+            arguments.pop("json_data", None),
+            arguments.pop("query_data", None),
+        )
+
+        def make() -> Response:
+            return view(call, **arguments).to_response(status)
+
+        if cached is None:
+            return make()
+        return caching.answer(call.services, call.principal, cached(**arguments), make)
+
+    return run
 
 
 def _permitted(permission: Permission, handler: Callable[..., Any]) -> Callable[..., Any]:

@@ -63,16 +63,32 @@ def problem(
     status: int, code: str, detail: str, *, errors: list[FieldError] | None = None
 ) -> Response:
     """A problem document as a response."""
-    document = Problem(
+    document = _document(status, code, detail, errors or [], g.get("request_id", ""))
+    return Response(to_json(document.model_dump()), status, mimetype=MEDIA)
+
+
+def _document(
+    status: int, code: str, detail: str, errors: list[FieldError], request_id: str
+) -> Problem:
+    return Problem(
         type=NAMESPACE + code,
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
         code=code,
-        request_id=g.get("request_id", ""),
-        errors=errors or [],
+        request_id=request_id,
+        errors=errors,
     )
-    return Response(to_json(document.model_dump()), status, mimetype=MEDIA)
+
+
+def describe(error: MemgraphError, request_id: str) -> Problem:
+    """The problem document of an error of ours. What is not the caller's fault is logged."""
+    broken = error.broken if isinstance(error, InvalidInput) else ()
+    errors = [FieldError(field=field, rule=rule) for field, rule in broken]
+    if error.http_status >= 500:
+        _log.warning("refused", code=error.code, facts=sorted(error.facts))
+    detail = error.message if error.http_status < 500 or error.retryable else _INTERNAL
+    return _document(error.http_status, error.code, detail, errors, request_id)
 
 
 def register(app: Flask) -> None:
@@ -80,12 +96,8 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(MemgraphError)
     def _ours(error: MemgraphError) -> Response:
-        broken = error.broken if isinstance(error, InvalidInput) else ()
-        errors = [FieldError(field=field, rule=rule) for field, rule in broken]
-        if error.http_status >= 500:
-            _log.warning("refused", code=error.code, facts=sorted(error.facts))
-        detail = error.message if error.http_status < 500 or error.retryable else _INTERNAL
-        response = problem(error.http_status, error.code, detail, errors=errors)
+        document = to_json(describe(error, g.get("request_id", "")).model_dump())
+        response = Response(document, error.http_status, mimetype=MEDIA)
         if error.retryable:
             response.headers["Retry-After"] = str(error.facts.get("retry_after_s", 1))
         if error.http_status == 401:

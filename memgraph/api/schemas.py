@@ -24,6 +24,7 @@ from memgraph.domain.errors import UnsupportedMedia
 from memgraph.domain.events.base import EventBase, EventPart, Key, Timestamp
 from memgraph.domain.patterns import portable
 from memgraph.domain.schema import NodeSpec, PropertySpec, ValueType
+from memgraph.ids import now, uuid7
 
 JSON_MEDIA = ("application/json", "application/merge-patch+json")
 
@@ -51,25 +52,52 @@ class Created(Resource):
     outcome: str = Field(description="`stored`, or `duplicate` when it was known already.")
 
 
+OPTIONAL_KEY: Any = (
+    Key | None,
+    Field(None, description="Key of your own; made for you when left out."),
+)
+OPTIONAL_TIME: Any = (
+    Timestamp | None,
+    Field(None, description="When it happened; now by default."),
+)
+OPTIONAL_EVENT: Any = (
+    Key | None,
+    Field(None, description="Key of the change, which counts once; made for you when left out."),
+)
+
+
 def request_of(
-    event: type[EventBase], name: str, *, without: Iterable[str] = ()
+    event: type[EventBase], name: str, *, without: Iterable[str] = (), **more: Any
 ) -> type[RequestPart]:
     """The body that makes such an event: its id and time may be left out, the rest is the same."""
     left_out = {"event_id", "timestamp", "type", *without}
+    return body_of(
+        event, name, without=left_out, **{"id": OPTIONAL_KEY, "timestamp": OPTIONAL_TIME, **more}
+    )
+
+
+def moment_of(body: Any) -> EventBase:
+    """Which event a body stands for, and when it happened: as sent, else a new one, now."""
+    return EventBase(event_id=body.event_id or uuid7(), timestamp=body.timestamp or now())
+
+
+def body_of(
+    part: type[EventPart], name: str, /, *, without: Iterable[str] = (), **more: Any
+) -> type[RequestPart]:
+    """The fields of a part without some, and ``more``, as `create_model` takes them."""
+    fields = fields_of(part, without=[*without, *more])
+    return create_model(name, __base__=RequestPart, __doc__=part.__doc__, **{**more, **fields})
+
+
+def fields_of(part: type[EventPart], *, without: Iterable[str] = ()) -> dict[str, Any]:
+    """The fields of a part, as `create_model` takes them."""
+    left_out = set(without)
     fields: dict[str, Any] = {
         n: (f.annotation if not f.metadata else Annotated[(f.annotation, *f.metadata)], f.default)
-        for n, f in event.model_fields.items()
+        for n, f in part.model_fields.items()
         if n not in left_out
     }
-    fields = {n: (a, ... if d is PydanticUndefined else d) for n, (a, d) in fields.items()}
-    return create_model(
-        name,
-        __base__=RequestPart,
-        __doc__=event.__doc__,
-        id=(Key | None, Field(None, description="Key of your own; made for you when left out.")),
-        timestamp=(Timestamp | None, Field(None, description="When it happened; now by default.")),
-        **fields,
-    )
+    return {n: (a, ... if d is PydanticUndefined else d) for n, (a, d) in fields.items()}
 
 
 _PYTHON_TYPES: dict[ValueType, Any] = {
@@ -122,7 +150,7 @@ def page_of(item: type[Resource]) -> type[Resource]:
 
 class Paging(Parameters):
     limit: int = Field(50, ge=1, le=500, description="Items of a page.")
-    cursor: str | None = Field(None, max_length=2_000, description="`next_cursor` of the page.")
+    cursor: str | None = Field(None, max_length=8_000, description="`next_cursor` of the page.")
 
 
 class StrictAdapter(PydanticAdapter):

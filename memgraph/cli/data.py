@@ -178,6 +178,7 @@ def import_(settings: Settings, tenant: str, *, source: Path, format_: Any, as_j
             format_,
             on_progress=lambda n: status.update(f"{n:,} read"),
         )
+        app.invalidation.replaced(tenant)
     _print_transfer(totals, as_json)
 
 

@@ -1,4 +1,4 @@
-"""thread, lineage, impact: the questions the graph answers."""
+"""thread, lineage, impact, search: the questions the graph answers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from memgraph.cli.common import (
     settings_options,
     tenant_option,
 )
+from memgraph.domain.access import Principal, Role
 from memgraph.graph.reader import IMPACT_KINDS
 from memgraph.services import lineage as shapes
+from memgraph.services.questions import Search
 from memgraph.settings import Settings
 
 
@@ -111,4 +113,25 @@ def impact(
         out.print(render.impact(kind, id_, found))
 
 
-COMMANDS = (thread, lineage, impact)
+@click.command(epilog="Example: memgraph search 'refund for a broken lamp'")
+@click.argument("text")
+@click.option("--kind", help="prompt or response; both by default.")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, help="Hits at most.")
+@json_option
+@settings_options
+@tenant_option
+def search(
+    settings: Settings, tenant: str, *, text: str, kind: str | None, limit: int, as_json: bool
+) -> None:
+    """Find prompts and responses by words, best first."""
+    with open_app(settings) as app:
+        everyone = Principal.of(tenant, "cli", [Role.ADMIN])
+        asked = Search(text=text, kind=kind, limit=limit)
+        found = app.questions.search(everyone, asked)
+    if as_json:
+        print_json(found)
+    else:
+        out.print(render.hits(found["items"], app.model))
+
+
+COMMANDS = (thread, lineage, impact, search)

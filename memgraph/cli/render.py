@@ -55,6 +55,9 @@ def _scores(scores: list[Row]) -> str:
 def addresses(stack: StackState, *, password: bool = False) -> RenderableType:
     """Where the servers of a stack are."""
     table = Table(box=None, show_header=False, pad_edge=False)
+    if stack.rest and stack.docs:
+        table.add_row("REST", stack.rest)
+        table.add_row("Docs", stack.docs)
     if stack.browser:
         table.add_row("Neo4j Browser", stack.browser)
     if stack.bolt:
@@ -285,6 +288,32 @@ def impact(kind: str, id_: str, found: Row) -> RenderableType:
     return Group(*parts)
 
 
+def api_keys(keys: list[Row]) -> RenderableType:
+    """API keys with what they may do and how long."""
+    columns = ("key_id", "name", "roles", "scopes", "created_at", "expires_at", "revoked_at")
+    return _table("API keys", keys, columns)
+
+
+def tenants(found: list[Row]) -> RenderableType:
+    """Tenants by id."""
+    return _table("Tenants", found, ("tenant_id", "name", "created_at"))
+
+
+def hits(found: list[Row], model: GraphModel) -> RenderableType:
+    """What a search found: kind, id, time, and the beginning of the text."""
+    captions = {spec.snake: spec.caption for spec in model.nodes.values()}
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for hit in found:
+        node = hit["node"]
+        table.add_row(
+            Text(hit["kind"], style="bold"),
+            Text(_line(hit["id"]), style="cyan"),
+            Text(_at(node["created_at"]), style="dim"),
+            Text(_line(node.get(captions[hit["kind"]]))),
+        )
+    return Group(table, Text(f"{len(found)} found", style="dim"))
+
+
 def _version(value: Row | str) -> str:
     if isinstance(value, str):
         return value
@@ -296,11 +325,13 @@ def _table(title: str, rows: list[Row], columns: tuple[str, ...]) -> RenderableT
     for name in columns:
         table.add_column(name.replace("_", " "))
     for row in rows:
-        table.add_row(*(Text(_cell(row[name])) for name in columns))
+        table.add_row(*(Text(_cell(row.get(name))) for name in columns))
     return table
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.2f}"
+    if isinstance(value, list):
+        return _line(", ".join(map(str, value)))
     return _at(value) if isinstance(value, datetime) else _line(value)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
 
 import click
 
+from memgraph.bootstrap import App
 from memgraph.cli import ingesting, render
 from memgraph.cli.common import (
     err,
@@ -18,9 +20,10 @@ from memgraph.cli.common import (
     settings_options,
 )
 from memgraph.cli.common import json_option as json_flag
-from memgraph.domain.errors import StackError
+from memgraph.domain.access import Role
+from memgraph.domain.errors import Conflict, StackError
 from memgraph.domain.schema import GraphModel
-from memgraph.graph import migrations
+from memgraph.ids import now
 from memgraph.local import StackState, find, last_failure, start, stop
 from memgraph.settings import Settings
 
@@ -56,22 +59,31 @@ def browser_queries(tenant: str) -> list[tuple[str, str]]:
     return [(what, text.replace("$tenant", quoted)) for what, text in BROWSER_QUERIES]
 
 
-def describe(stack: StackState) -> dict[str, Any]:
-    """What `up` and `status` print as JSON."""
+def describe(stack: StackState, api_key: str | None = None) -> dict[str, Any]:
+    """What `up` and `status` print as JSON; the key only when it was just made."""
     return {
-        "rest": None,
-        "docs": None,
+        "rest": stack.rest,
+        "docs": stack.docs,
         "bolt": stack.bolt,
         "browser": stack.browser,
         "redis": stack.redis,
         "kafka": stack.kafka,
         "pids": stack.pids,
         "data_dir": str(stack.data_dir),
-    }
+    } | ({"api_key": api_key} if api_key else {})
 
 
-def start_stack(settings: Settings, *, kafka: bool = False, detach: bool = True) -> StackState:
-    """Start the stack of the settings with progress on standard error, and migrate."""
+def start_stack(
+    settings: Settings,
+    *,
+    kafka: bool = False,
+    detach: bool = True,
+    port: int | None = None,
+) -> tuple[StackState, str | None]:
+    """Start the stack of the settings with progress on standard error.
+
+    The second is an API key, made when the tenant has none yet. It is kept nowhere.
+    """
     with err.status("starting the local stack") as status:
         stack = start(
             settings.data_dir,
@@ -79,18 +91,24 @@ def start_stack(settings: Settings, *, kafka: bool = False, detach: bool = True)
             detach=detach,
             heap_mb=settings.local.heap_mb,
             page_cache_mb=settings.local.page_cache_mb,
+            rest_port=port or settings.api.port,
+            rest_grace_s=settings.api.graceful_timeout_s,
+            settings_file=click.get_current_context().params.get("config"),
             on_progress=lambda line: _say(status, line),
         )
-        local = settings.model_copy(update={"neo4j": settings.neo4j.model_copy(update={"uri": ""})})
-        with open_app(local) as app:
-            migrations.apply(
-                app.graph,
-                app.model,
-                migrations.migrations_directory(),
-                # One line per statement: for a spinner, not for a log.
-                on_progress=status.update,
-            )
-    return stack
+        with open_app(of_local_stack(settings)) as app:
+            return stack, first_key(app, settings.tenant)
+
+
+def first_key(app: App, tenant: str) -> str | None:
+    """Make the tenant and a key that may do everything in it; None when it ever had a key."""
+    access = app.services.access
+    if access.list_keys(tenant):
+        return None
+    with contextlib.suppress(Conflict):
+        app.credentials.create_tenant(tenant, {"name": tenant, "created_at": now()})
+    _, key = access.create_key(tenant, name="first", roles=[Role.ADMIN])
+    return key
 
 
 def _say(status: Any, line: str) -> None:
@@ -105,20 +123,35 @@ def _say(status: Any, line: str) -> None:
 @click.option(
     "--detach", is_flag=True, help="Return when everything is up; `memgraph down` ends it."
 )
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), help="Port of the REST service, if it is free."
+)
 @click.option("--with-kafka", is_flag=True, help="Start Kafka as well.")
 @json_flag
 @settings_options
-def up(settings: Settings, *, detach: bool, with_kafka: bool, as_json: bool) -> None:
-    """Start Neo4j with its Browser, and Redis, on this machine. No Docker, no Java needed."""
-    stack = start_stack(settings, kafka=with_kafka, detach=detach)
+def up(
+    settings: Settings, *, detach: bool, port: int | None, with_kafka: bool, as_json: bool
+) -> None:
+    """Start the REST service, Neo4j with its Browser, and Redis, on this machine.
+
+    No Docker, no Java needed. The first time it makes an API key and shows it, once.
+    """
+    stack, key = start_stack(settings, kafka=with_kafka, detach=detach, port=port)
     if as_json:
-        print_json(describe(stack))
+        print_json(describe(stack, key))
     else:
         out.print(render.addresses(stack))
+        _show_key(key)
     if not detach:
         if not as_json:
             out.print("Press Ctrl-C to stop.")
         _wait_for_end(settings)
+
+
+def _show_key(key: str | None) -> None:
+    if key:
+        # A whole line, so that it can be copied.
+        click.echo(f"API key, shown only now: {key}")
 
 
 def _wait_for_end(settings: Settings) -> None:
@@ -170,14 +203,14 @@ def demo(settings: Settings, *, as_json: bool) -> None:
     The stack keeps running, so that you can look around; `memgraph down` stops it.
     """
     began = time.monotonic()
-    stack = start_stack(settings)
+    stack, key = start_stack(settings)
     tenant = settings.tenant
     with open_app(of_local_stack(settings)) as app:
         report = ingesting.ingest_files(
             app, [DEMO_FILE], format_="events", tenant=tenant, batch=settings.ingest.batch
         )
         told = {
-            "stack": describe(stack),
+            "stack": describe(stack, key),
             "ingest": report.totals.as_dict(),
             "thread": app.reader.get_thread(tenant, DEMO_SESSION),
             "lineage": app.reader.get_lineage(tenant, "response", DEMO_RESPONSE),
@@ -189,6 +222,7 @@ def demo(settings: Settings, *, as_json: bool) -> None:
         return
     _show_answers(told, model)
     _show_where_to_look(stack, tenant)
+    _show_key(key)
     took_s = time.monotonic() - began
     out.print(f"\n{render.totals(told['ingest'])}, ready after {took_s:.0f} s.")
     out.print("The stack keeps running: `memgraph down` stops it.")

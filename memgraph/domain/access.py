@@ -58,6 +58,26 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 """What each role may do."""
 
+_READS: dict[str, Permission] = {
+    **dict.fromkeys(
+        (
+            *("Session", "Prompt", "Response", "ToolInvocation", "ContextDocument", "Score"),
+            *("Application", "Invocation", "PerformanceMetric", "Error"),
+        ),
+        Permission.READ_CONVERSATIONS,
+    ),
+    "Agent": Permission.READ_AGENTS,
+    "PromptTemplate": Permission.READ_TEMPLATES,
+    **dict.fromkeys(("Model", "ModelVersion", "Schema"), Permission.READ_MODELS),
+    "User": Permission.READ_USERS,
+    **dict.fromkeys(("Rollup", "Anomaly"), Permission.READ_STATISTICS),
+}
+
+
+def permission_to_read(label: str) -> Permission:
+    """What reading nodes of a class asks for; of classes that are not named the highest."""
+    return _READS.get(label, Permission.MANAGE_ACCESS)
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:

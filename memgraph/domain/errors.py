@@ -136,8 +136,25 @@ class RateLimited(MemgraphError):
     retryable = True
 
 
+class InProgress(MemgraphError):
+    """Another request does the same at this moment."""
+
+    code = "in_progress"
+    http_status = 409
+    grpc_status = "ABORTED"
+    retryable = True
+
+
+class UnknownVersion(MemgraphError):
+    """The caller asks for a version of the API that is not served."""
+
+    code = "unknown_version"
+    http_status = 400
+    grpc_status = "INVALID_ARGUMENT"
+
+
 class Overloaded(MemgraphError):
-    """No permit to the graph came free in time."""
+    """No permit to the graph came free in time, or a statement took too long."""
 
     code = "overloaded"
     http_status = 503
@@ -155,9 +172,17 @@ class GraphUnavailable(MemgraphError):
 
 
 class GraphRefused(MemgraphError):
-    """Neo4j refused a statement: a fault of ours, or out of memory. Never retried."""
+    """Neo4j refused a statement: a fault of ours. Never retried."""
 
     code = "graph_refused"
+
+
+class OutOfMemory(MemgraphError):
+    """Neo4j had too little memory for a statement. Asking again would do the same harm."""
+
+    code = "out_of_memory"
+    http_status = 503
+    grpc_status = "RESOURCE_EXHAUSTED"
 
 
 class WriteMismatch(MemgraphError):

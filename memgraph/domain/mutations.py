@@ -141,6 +141,8 @@ class WriteResult:
     nodes_created: int = 0
     relationships_created: int = 0
     attempts: int = 1
+    relinked: frozenset[str] = frozenset()
+    """Labels of nodes that no event of the batch names and whose edges changed all the same."""
 
     def count(self, outcome: Outcome) -> int:
         return sum(o is outcome for o in self.outcomes)

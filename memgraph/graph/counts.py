@@ -21,15 +21,16 @@ RETURN tenants = 1 AND EXISTS { (:Tenant {tenant_id: $tenant_id}) } AS is_alone"
 
 def read_counts(graph: Graph, model: GraphModel, tenant_id: str) -> Counts:
     """Count what is visible: no placeholders, no tombstones, no edges that touch them."""
-    if _is_alone(graph, tenant_id):
+    if is_alone(graph, tenant_id):
         rows = graph.read(store_statement(model), tenant_id=tenant_id)
         # Another tenant may have come in between, and those were its nodes too.
-        if _is_alone(graph, tenant_id):
+        if is_alone(graph, tenant_id):
             return summed(rows)
     return summed(graph.read(index_statement(model), tenant_id=tenant_id))
 
 
-def _is_alone(graph: Graph, tenant_id: str) -> bool:
+def is_alone(graph: Graph, tenant_id: str) -> bool:
+    """Whether the database holds this tenant and no other."""
     return bool(graph.read(IS_ALONE, tenant_id=tenant_id)[0]["is_alone"])
 
 

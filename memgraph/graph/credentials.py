@@ -10,6 +10,7 @@ import neo4j
 from memgraph.domain.errors import Conflict
 from memgraph.domain.schema import GraphModel
 from memgraph.graph import plan
+from memgraph.graph.naming import name_of
 from memgraph.graph.queries import query
 from memgraph.graph.session import Graph, Row, row_of
 from memgraph.ids import iso, random_int63
@@ -71,6 +72,7 @@ class CredentialStore:
 
     def _run(self, statement: str, **parameters: Any) -> list[Row]:
         def work(tx: neo4j.Transaction) -> list[Row]:
-            return [row_of(record) for record in tx.run(statement, parameters)]
+            with self._graph.watch(name_of(statement), "write"):
+                return [row_of(record) for record in tx.run(statement, parameters)]
 
         return self._graph.write(work)

@@ -116,7 +116,7 @@ class SchemaDifference:
 
 def desired_items(model: GraphModel) -> list[SchemaItem]:
     """List what the classes ask for, class by class."""
-    items = [item for spec in model.nodes.values() for item in _items_of(spec)]
+    items = [item for spec in model.nodes.values() for item in items_of(spec)]
     items += [_range(label, TENANT) for label in (PLACEHOLDER, TOMBSTONE)]
     twice = {name for name, count in Counter(i.name for i in items).items() if count > 1}
     if twice:
@@ -124,7 +124,8 @@ def desired_items(model: GraphModel) -> list[SchemaItem]:
     return items
 
 
-def _items_of(spec: NodeSpec) -> Iterator[SchemaItem]:
+def items_of(spec: NodeSpec) -> Iterator[SchemaItem]:
+    """What one class asks for."""
     key = "_".join(spec.key or (TENANT,))
     yield SchemaItem(f"{spec.snake}_{key}_unique", Kind.UNIQUE, spec.label, spec.identity)
     for declared in spec.properties:

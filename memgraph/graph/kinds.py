@@ -8,6 +8,9 @@ from datetime import datetime
 from memgraph.domain.errors import InvalidInput
 from memgraph.domain.schema import GraphModel, NodeSpec, PropertySpec
 
+TypedKey = tuple[str | datetime, ...]
+"""The values of a key, times as such."""
+
 _ALIASES = {
     "template": "prompt_template",
     "document": "context_document",
@@ -31,7 +34,7 @@ def find_spec(model: GraphModel, kind: str) -> NodeSpec:
     raise InvalidInput("kind", "must be one of " + ", ".join(kinds(model)))
 
 
-def parse_key(spec: NodeSpec, id_: str) -> tuple[str | datetime, ...]:
+def parse_key(spec: NodeSpec, id_: str) -> TypedKey:
     """The key that ``id_`` stands for, typed. Raises InvalidInput when a part is missing.
 
     Parts are split from the right: a version holds no ``@``, an id may.

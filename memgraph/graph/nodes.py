@@ -10,9 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from memgraph.domain.errors import NotFound, shown
-from memgraph.domain.mutations import Key
 from memgraph.domain.schema import PLACEHOLDER, TOMBSTONE, GraphModel, NodeSpec
-from memgraph.graph.kinds import show_key
+from memgraph.graph.kinds import TypedKey, show_key
 from memgraph.graph.plan import decode
 from memgraph.graph.session import Graph, Row
 
@@ -29,7 +28,7 @@ class NodeReader:
         self._graph = graph
         self._model = model
 
-    def get(self, tenant_id: str, label: str, key: Key) -> Row:
+    def get(self, tenant_id: str, label: str, key: TypedKey) -> Row:
         """A node with its ``links``. Raises NotFound."""
         found = self.find(tenant_id, label, key)
         if found is None:
@@ -37,7 +36,7 @@ class NodeReader:
             raise NotFound(f"no {kind} {shown(show_key(key))} in this tenant", kind=kind)
         return found
 
-    def find(self, tenant_id: str, label: str, key: Key) -> Row | None:
+    def find(self, tenant_id: str, label: str, key: TypedKey) -> Row | None:
         """The same; None when there is no such node."""
         spec = self._model.nodes[label]
         rows = self._graph.read(

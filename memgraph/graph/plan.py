@@ -169,7 +169,8 @@ def _sent(spec: NodeSpec | EdgeSpec, name: str, prefix: str = "") -> str:
     return f"datetime({value})" if spec.by_name[name].type == "datetime" else value
 
 
-def _pattern(variable: str, spec: NodeSpec, prefix: str = "") -> str:
+def pattern(variable: str, spec: NodeSpec, prefix: str = "") -> str:
+    """A node pattern by tenant and key, the key's columns ``prefix``-ed."""
     keys = "".join(f", {name}: {_sent(spec, name, prefix)}" for name in spec.key)
     return f"({variable}:{spec.label} {{tenant_id: $tenant_id{keys}}})"
 
@@ -200,7 +201,7 @@ def merge_new(spec: NodeSpec, present: frozenset[str]) -> str:
     }[spec.lifecycle]
     return (
         f"UNWIND $rows AS row\n"
-        f"MERGE {_pattern('n', spec)}\n"
+        f"MERGE {pattern('n', spec)}\n"
         f"ON CREATE SET {sets}\n"
         f"WITH n, row WHERE n.write_id IS NULL OR n.write_id <> $write_id\n"
         f"RETURN row.{ROW_INDEX} AS i, {stored},\n"
@@ -218,7 +219,7 @@ def fill_placeholders(spec: NodeSpec, present: frozenset[str]) -> str:
     names = [n for n in _settable(spec, present) if n != "write_id"]
     return (
         f"UNWIND $rows AS row\n"
-        f"MATCH {_pattern('n', spec)}\n"
+        f"MATCH {pattern('n', spec)}\n"
         f"SET n.write_id = $write_id\n"
         f"WITH n, row WHERE n:{PLACEHOLDER}\n"
         f"SET {_assignments('n', spec, names)}\n"
@@ -231,7 +232,7 @@ def fill_placeholders(spec: NodeSpec, present: frozenset[str]) -> str:
 def read_hashes(spec: NodeSpec) -> str:
     """Return ``i`` and the stored hash of each row."""
     return (
-        f"UNWIND $rows AS row\nMATCH {_pattern('n', spec)}\n"
+        f"UNWIND $rows AS row\nMATCH {pattern('n', spec)}\n"
         f"RETURN row.{ROW_INDEX} AS i, n.fact_hash AS fact_hash"
     )
 
@@ -241,7 +242,7 @@ def lock_and_read(spec: NodeSpec) -> str:
     """Lock living nodes and return what they hold now."""
     return (
         f"UNWIND $rows AS row\n"
-        f"MATCH {_pattern('n', spec)}\n"
+        f"MATCH {pattern('n', spec)}\n"
         f"SET n.write_id = $write_id\n"
         f"RETURN row.{ROW_INDEX} AS i, properties(n) AS properties, "
         f"n:{TOMBSTONE} AS is_tombstone"
@@ -253,7 +254,7 @@ def update_living(spec: NodeSpec, present: frozenset[str]) -> str:
     """Set locked living nodes to their merged state; a placeholder becomes a node."""
     return (
         f"UNWIND $rows AS row\n"
-        f"MATCH {_pattern('n', spec)}\n"
+        f"MATCH {pattern('n', spec)}\n"
         f"SET {_assignments('n', spec, _settable(spec, present))}\n"
         f"REMOVE n:{PLACEHOLDER}\n"
         f"RETURN count(n) AS matched"
@@ -265,7 +266,7 @@ def mention(spec: NodeSpec) -> str:
     """Create living nodes that are only named; return those that need `correct_mention`."""
     return (
         f"UNWIND $rows AS row\n"
-        f"MERGE {_pattern('n', spec)}\n"
+        f"MERGE {pattern('n', spec)}\n"
         f"ON CREATE SET n.created_at = datetime(row.created_at), n.write_id = $write_id\n"
         f"WITH n, row WHERE n.created_at > datetime(row.created_at) OR n:{PLACEHOLDER}\n"
         f"RETURN row.{ROW_INDEX} AS i"
@@ -277,7 +278,7 @@ def correct_mention(spec: NodeSpec) -> str:
     """Under the node's lock: it is no placeholder, and it was first named at the earlier time."""
     return (
         f"UNWIND $rows AS row\n"
-        f"MATCH {_pattern('n', spec)}\n"
+        f"MATCH {pattern('n', spec)}\n"
         f"SET n.write_id = $write_id\n"
         f"WITH n, row WHERE NOT n:{TOMBSTONE}\n"
         f"SET n.created_at = {_smaller('n.created_at', _sent(spec, 'created_at'))}\n"
@@ -291,14 +292,15 @@ def merge_edges(spec: EdgeSpec, start: NodeSpec, end: NodeSpec, present: frozens
     """Merge edges, making placeholders of ends that have not arrived.
 
     What several events say of one edge, the smallest value wins: the order of
-    arrival does not matter. Returns the number of edges matched or made.
+    arrival does not matter. Returns the number of edges matched or made, and of
+    those that touch a tombstone.
     """
     names = sorted(p.name for p in spec.properties if p.name in present)
     lines = [
         "UNWIND $rows AS row",
-        f"MERGE {_pattern('a', start, 'start_')}",
+        f"MERGE {pattern('a', start, 'start_')}",
         f"  ON CREATE SET a:{PLACEHOLDER}",
-        f"MERGE {_pattern('b', end, 'end_')}",
+        f"MERGE {pattern('b', end, 'end_')}",
         f"  ON CREATE SET b:{PLACEHOLDER}",
         f"MERGE (a)-[r:{spec.type}]->(b)",
     ]
@@ -306,7 +308,10 @@ def merge_edges(spec: EdgeSpec, start: NodeSpec, end: NodeSpec, present: frozens
         lines.append(f"  ON CREATE SET {_assignments('r', spec, names)}")
         smaller = ", ".join(f"r.{n} = {_smaller(f'r.{n}', _sent(spec, n))}" for n in names)
         lines.append(f"  ON MATCH SET {smaller}")
-    lines.append("RETURN count(r) AS matched")
+    lines.append(
+        f"RETURN count(r) AS matched, "
+        f"count(CASE WHEN a:{TOMBSTONE} OR b:{TOMBSTONE} THEN 1 END) AS buried"
+    )
     return "\n".join(lines)
 
 
@@ -318,19 +323,20 @@ def _smaller(stored: str, sent: str) -> str:
 def merge_fact_edges(
     spec: EdgeSpec, start: NodeSpec, end: NodeSpec, present: frozenset[str]
 ) -> str:
-    """Merge edges that are facts; return one line for each that was known."""
+    """Merge edges that are facts; return a line for each that was known or touches a tombstone."""
     names = [p.name for p in spec.properties if p.name in present and p.name != "write_id"]
     sets = ", ".join([_assignments("r", spec, names), "r.write_id = $write_id"])
     return (
         f"UNWIND $rows AS row\n"
-        f"MERGE {_pattern('a', start, 'start_')}\n"
+        f"MERGE {pattern('a', start, 'start_')}\n"
         f"  ON CREATE SET a:{PLACEHOLDER}\n"
-        f"MERGE {_pattern('b', end, 'end_')}\n"
+        f"MERGE {pattern('b', end, 'end_')}\n"
         f"  ON CREATE SET b:{PLACEHOLDER}\n"
         f"MERGE (a)-[r:{spec.type}]->(b)\n"
         f"  ON CREATE SET {sets}\n"
-        f"WITH r, row WHERE r.write_id <> $write_id\n"
-        f"RETURN row.{ROW_INDEX} AS i, r.fact_hash AS fact_hash"
+        f"WITH r, row, a:{TOMBSTONE} OR b:{TOMBSTONE} AS is_buried\n"
+        f"WHERE is_buried OR r.write_id <> $write_id\n"
+        f"RETURN row.{ROW_INDEX} AS i, r.fact_hash AS fact_hash, is_buried"
     )
 
 

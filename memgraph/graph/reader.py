@@ -9,6 +9,7 @@ from memgraph.domain.errors import InvalidInput, NotFound, shown
 from memgraph.domain.schema import EdgeSpec, GraphModel
 from memgraph.graph.counts import Counts, read_counts
 from memgraph.graph.kinds import find_spec, parse_key
+from memgraph.graph.nodes import public
 from memgraph.graph.plan import decode
 from memgraph.graph.queries import query
 from memgraph.graph.session import Graph, Row
@@ -102,14 +103,17 @@ class Reader:
         )
 
     def get_error_path(self, tenant_id: str, error_id: str) -> list[Row]:
-        """The shortest causal path from an error to where it began. Raises NotFound."""
+        """The shortest causal path from an error to where it began. Raises NotFound.
+
+        When the beginning is farther away than the statement looks, or in a cycle,
+        the path ends at the farthest error.
+        """
         rows = self._graph.read(
             query("tools/read_error_path"), tenant_id=tenant_id, error_id=error_id
         )
         if not rows:
             raise _not_found("error", error_id)
-        path: list[Row] = rows[0]["path"]
-        return path
+        return _path(rows[0]["errors"])
 
     def list_agent_network(self, tenant_id: str, *, limit: int = 100_000) -> list[Row]:
         """Pairs of agents by handoffs, most first; ``is_returned`` marks loops of two."""
@@ -126,6 +130,56 @@ class Reader:
         if not rows:
             raise _not_found("template", template_id)
         return rows
+
+    def list_template_versions(
+        self, tenant_id: str, template_id: str, *, limit: int = 10_000
+    ) -> list[Row]:
+        """The versions of a template in the order in which they were registered."""
+        rows = self._graph.read(
+            query("templates/list_versions"),
+            tenant_id=tenant_id,
+            template_id=template_id,
+            limit=limit,
+        )
+        return [decode(self._model.nodes["PromptTemplate"], row) for row in rows]
+
+    def list_template_line(self, tenant_id: str, template_id: str, version: str) -> list[Row]:
+        """A template version and what it inherits from, nearest first, with ``parent`` keys."""
+        rows = self._graph.read(
+            query("templates/read_line"),
+            tenant_id=tenant_id,
+            template_id=template_id,
+            version=version,
+        )
+        return [decode(self._model.nodes["PromptTemplate"], row) for row in rows]
+
+    def list_model_versions(
+        self, tenant_id: str, model_id: str, *, limit: int = 10_000
+    ) -> list[Row]:
+        """The versions of a model with their prices, latest ``valid_from`` first."""
+        rows = self._graph.read(
+            query("models/list_versions"), tenant_id=tenant_id, model_id=model_id, limit=limit
+        )
+        spec = self._model.nodes["ModelVersion"]
+        return [public(spec, row["model_version"]) for row in rows]
+
+    def get_agent_metrics(self, tenant_id: str, agent_id: str, *, limit: int = 100_000) -> Row:
+        """What an agent did, over at most ``limit`` prompts (``is_cut``). Raises NotFound."""
+        rows = self._graph.read(
+            query("agents/read_metrics"), tenant_id=tenant_id, agent_id=agent_id, limit=limit
+        )
+        if not rows:
+            raise _not_found("agent", agent_id)
+        return rows[0]
+
+    def get_session_summary(self, tenant_id: str, session_id: str) -> Row:
+        """Counts, tokens, cost and duration of a session. Raises NotFound."""
+        rows = self._graph.read(
+            query("sessions/read_summary"), tenant_id=tenant_id, session_id=session_id
+        )
+        if not rows:
+            raise _not_found("session", session_id)
+        return rows[0]
 
     def _tidy(self, lineage: Row) -> Row:
         """Keep edges between nodes that are there, once each, and say each cut once."""
@@ -144,6 +198,17 @@ class Reader:
     def count(self, tenant_id: str) -> Counts:
         """Nodes by label and relationships by type; placeholders and tombstones do not count."""
         return read_counts(self._graph, self._model, tenant_id)
+
+
+def _path(errors: list[Row]) -> list[Row]:
+    """From the first of ``errors``, which come by distance, to where it began or the farthest."""
+    by_id = {error["error_id"]: error for error in errors}
+    last: Row | None = next((e for e in errors if not e["goes_on"]), errors[-1])
+    path = []
+    while last is not None:
+        path.append({n: v for n, v in last.items() if n not in ("to", "goes_on")})
+        last = by_id.get(last["to"])
+    return path[::-1]
 
 
 def _not_found(kind: str, id_: str) -> NotFound:

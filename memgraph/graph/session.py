@@ -5,23 +5,44 @@ The one place where driver errors become ours and where a call is retried.
 
 from __future__ import annotations
 
+import copy
+import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import neo4j
 import neo4j.exceptions as failures
 import neo4j.time
 import stamina
 
-from memgraph.domain.errors import GraphRefused, GraphUnavailable, MemgraphError
+from memgraph.domain.errors import (
+    GraphRefused,
+    GraphUnavailable,
+    MemgraphError,
+    OutOfMemory,
+    Overloaded,
+)
+from memgraph.graph.naming import name_of
 from memgraph.graph.permits import Permits
 
 T = TypeVar("T")
 Row = dict[str, Any]
 OnWait = Callable[[str], None]
+Mode = Literal["read", "write"]
+Watch = Callable[[str, Mode], AbstractContextManager[object]]
+"""Told of each statement by its name; what it returns is held while the statement runs."""
 
-_OUT_OF_MEMORY = "MemoryPoolOutOfMemoryError"
+
+def unwatched(name: str, mode: Mode) -> AbstractContextManager[object]:
+    """Nobody looks at statements."""
+    return nullcontext()
+
+
+_OUT_OF_MEMORY = re.compile(r"OutOfMemory|TransactionMemoryLimit")
+# A statement that waits for a lock or commits when its time is over is told otherwise.
+_OUT_OF_TIME = re.compile(r"TransactionTimedOut|LockClientStopped|Transaction\.Terminated")
 
 
 class Graph:
@@ -35,30 +56,50 @@ class Graph:
         permits: Permits | None = None,
         retry_for_s: float = 30.0,
         on_wait: OnWait | None = None,
+        watch: Watch = unwatched,
+        timeout_s: float | None = None,
+        stream_timeout_s: float | None = None,
     ) -> None:
         self.driver = driver
         self.database = database
         self.permits = permits or Permits(limit=100, acquire_timeout_ms=5_000)
         self.retry_for_s = retry_for_s
         self.on_wait = on_wait
+        self.watch = watch
+        self.timeout_s = timeout_s
+        """How long a read or a transaction may take; None: as long as the server lets it."""
+        self.stream_timeout_s = stream_timeout_s
+
+    def bounded(self, *, timeout_s: float, stream_timeout_s: float) -> Graph:
+        """The same graph, with statements that end in time: for callers that somebody waits for."""
+        other = copy.copy(self)
+        other.timeout_s, other.stream_timeout_s = timeout_s, stream_timeout_s
+        return other
 
     def close(self) -> None:
         self.driver.close()
 
     def read(self, statement: str, **parameters: Any) -> list[Row]:
         """Run one statement in one round trip and return its rows, times as aware datetimes."""
-        return list(self.stream(statement, **parameters))
+        return list(self._rows(statement, parameters, self.timeout_s))
 
     def stream(self, statement: str, **parameters: Any) -> Iterator[Row]:
         """Run one statement and yield its rows as they come: memory does not grow with them."""
+        return self._rows(statement, parameters, self.stream_timeout_s)
+
+    def _rows(
+        self, statement: str, parameters: dict[str, Any], timeout_s: float | None
+    ) -> Iterator[Row]:
+        asked = neo4j.Query(statement, timeout=timeout_s)
         with (
             self.permits.one(),
+            self.watch(name_of(statement), "read"),
             _translated(),
             self.driver.session(
                 database=self.database, default_access_mode=neo4j.READ_ACCESS
             ) as session,
         ):
-            for record in session.run(statement, parameters):
+            for record in session.run(asked, parameters):
                 yield row_of(record)
 
     def run(self, statement: str, **parameters: Any) -> list[Row]:
@@ -89,7 +130,7 @@ class Graph:
     def _once(self, work: Callable[[neo4j.Transaction], T]) -> T:
         with (
             self.driver.session(database=self.database) as session,
-            session.begin_transaction() as transaction,
+            session.begin_transaction(timeout=self.timeout_s) as transaction,
         ):
             result = work(transaction)
             transaction.commit()
@@ -104,13 +145,17 @@ class Graph:
 
 def is_transient(error: Exception) -> bool:
     """Whether the same call may succeed later. Never when the server ran out of memory."""
-    if isinstance(error, failures.Neo4jError) and _OUT_OF_MEMORY in (error.code or ""):
+    if _status_is(error, _OUT_OF_MEMORY):
         return False
     if isinstance(error, failures.IncompleteCommit):
         return True
     if isinstance(error, failures.ServiceUnavailable | failures.SessionExpired):
         return True
     return isinstance(error, failures.DriverError | failures.Neo4jError) and error.is_retryable()
+
+
+def _status_is(error: object, pattern: re.Pattern[str]) -> bool:
+    return isinstance(error, failures.Neo4jError) and bool(pattern.search(error.code or ""))
 
 
 class _translated:  # noqa: N801 - reads as a word in a with statement
@@ -127,6 +172,10 @@ class _translated:  # noqa: N801 - reads as a word in a with statement
                 "Neo4j refused the user or password; check MEMGRAPH_NEO4J__USER and __PASSWORD",
                 status=error.code,
             ) from None
+        if _status_is(error, _OUT_OF_MEMORY):
+            raise OutOfMemory("Neo4j had too little memory for this; ask for less") from error
+        if _status_is(error, _OUT_OF_TIME):
+            raise Overloaded("Neo4j took too long for this; ask for less, or later") from error
         if isinstance(error, Exception) and is_transient(error):
             raise GraphUnavailable(
                 "Neo4j does not answer; is it running? `memgraph status` tells, "

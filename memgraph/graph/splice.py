@@ -88,6 +88,8 @@ def splice(tx: Transaction, places: list[Place], filled: Iterable[str]) -> None:
     tails = _lock(tx, sorted(sessions))
     late = {s: _first(p) for s, p in sessions.items() if _is_late(tails[s], p)}
     known = _neighbours(tx, late) if late else {}
+    if late:
+        tx.relinked.add("Prompt")
     links: list[dict[str, Any]] = []
     relinked: list[str] = []
     for session_id, new in sessions.items():

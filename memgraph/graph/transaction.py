@@ -7,34 +7,49 @@ from typing import Any
 import neo4j
 
 from memgraph.domain.errors import WriteMismatch
-from memgraph.graph.session import Row, row_of
+from memgraph.graph.naming import name_of
+from memgraph.graph.session import Row, Watch, row_of, unwatched
 
 
 class Transaction:
     """Statements of one tenant and one batch inside a driver transaction."""
 
-    def __init__(self, transaction: neo4j.Transaction, tenant_id: str, write_id: int) -> None:
+    def __init__(
+        self,
+        transaction: neo4j.Transaction,
+        tenant_id: str,
+        write_id: int,
+        watch: Watch = unwatched,
+    ) -> None:
         self._transaction = transaction
+        self._watch = watch
         self.tenant_id = tenant_id
         self.write_id = write_id
         self.nodes_created = 0
         self.relationships_created = 0
+        self.relinked: set[str] = set()
+        """Labels of nodes outside the batch whose edges changed or came to be seen."""
+        self.nodes_filled = 0
 
     def rows(self, statement: str, rows: list[dict[str, Any]]) -> list[Row]:
         """Run a statement over ``rows`` and return what it returns."""
-        result = self._transaction.run(
-            statement, tenant_id=self.tenant_id, write_id=self.write_id, rows=rows
-        )
-        answer = [row_of(record) for record in result]
-        counters = result.consume().counters
+        with self._watch(name_of(statement), "write"):
+            result = self._transaction.run(
+                statement, tenant_id=self.tenant_id, write_id=self.write_id, rows=rows
+            )
+            answer = [row_of(record) for record in result]
+            counters = result.consume().counters
         self.nodes_created += counters.nodes_created
         self.relationships_created += counters.relationships_created
+        # The one label that a batch removes is that of placeholders.
+        self.nodes_filled += counters.labels_removed
         return answer
 
-    def matched(self, statement: str, rows: list[dict[str, Any]], name: str) -> None:
-        """Run a statement that returns ``matched`` and compare it with what was sent."""
-        answer = self.rows(statement, rows)
-        self.expect(answer[0]["matched"], len(rows), name)
+    def matched(self, statement: str, rows: list[dict[str, Any]], name: str) -> Row:
+        """Run a statement that returns ``matched``, compare it with what was sent; its row."""
+        [answer] = self.rows(statement, rows)
+        self.expect(answer["matched"], len(rows), name)
+        return answer
 
     def expect(self, matched: int, sent: int, name: str) -> None:
         """Raise WriteMismatch, and so roll back, when rows got lost."""

@@ -10,21 +10,25 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import neo4j
 
-from memgraph.domain.errors import TemplateCycle
-from memgraph.domain.mutations import Edge, Mutation, Outcome, Refusal, WriteResult
-from memgraph.domain.schema import GraphModel, NodeSpec
+from memgraph.domain.errors import MemgraphError, TemplateCycle
+from memgraph.domain.mutations import Edge, Mutation, Outcome, Ref, Refusal, WriteResult
+from memgraph.domain.schema import EdgeSpec, GraphModel, NodeSpec
 from memgraph.graph import plan
+from memgraph.graph.deletion import bury_dependents
 from memgraph.graph.living import LivingWriter
 from memgraph.graph.session import Graph
 from memgraph.graph.splice import splice
 from memgraph.graph.transaction import Transaction
 from memgraph.ids import iso, now, random_int63
+
+OnWritten = Callable[[str, Sequence[Mutation], frozenset[str]], None]
+"""Told the tenant, the mutations, and the labels of nodes whose edges changed besides."""
 
 # The tool says how a call ended, the edge repeats it for those who read edges.
 SET_SUCCESS = """\
@@ -65,8 +69,12 @@ class _Batch:
 class Writer:
     """Write batches for one graph. Threads may share it."""
 
-    def __init__(self, graph: Graph, model: GraphModel) -> None:
+    def __init__(
+        self, graph: Graph, model: GraphModel, *, on_written: OnWritten = lambda *_: None
+    ) -> None:
+        """Make a writer; ``on_written`` is told of each batch that was or may have been written."""
         self._graph = graph
+        self._on_written = on_written
         self._model = model
         self._mappers = {label: plan.RowMapper(spec) for label, spec in model.nodes.items()}
         self._edge_mappers = {ends: plan.RowMapper(spec) for ends, spec in model.edges.items()}
@@ -89,7 +97,7 @@ class Writer:
         def work(transaction: neo4j.Transaction) -> WriteResult:
             nonlocal attempts
             attempts += 1
-            tx = Transaction(transaction, tenant_id, write_id)
+            tx = Transaction(transaction, tenant_id, write_id, self._graph.watch)
             return self._write(tx, mutations, cyclic, source)
 
         while True:
@@ -99,7 +107,12 @@ class Writer:
                 # The transaction was rolled back; once more without the culprits.
                 cyclic |= cycles.indexes
                 continue
+            except MemgraphError:
+                # The commit may have come through although its answer did not.
+                self._on_written(tenant_id, mutations, frozenset(self._model.nodes))
+                raise
             self._tenants.add(tenant_id)
+            self._on_written(tenant_id, mutations, result.relinked)
             result.attempts = attempts
             return result
 
@@ -119,21 +132,27 @@ class Writer:
             batch.refuse(index, "conflict", label=batch.mutations[index].changes[0].ref[0])
         accepted = batch.open()
         self._living.write_mentions(tx, list(accepted.values()))
-        self._write_edges(tx, accepted.values())
-        places = [m.place for m in accepted.values() if m.place is not None]
+        buried = self._write_edges(tx, accepted.values())
+        places = [m.place for m in accepted.values() if m.place and m.fact not in buried]
         splice(tx, places, batch.filled)
         self._set_success(tx, accepted.values())
         self._check_templates(tx, accepted)
         self._write_dead_letters(tx, batch, source)
         for index, mutation in accepted.items():
             is_new = mutation.fact or mutation.fact_edge or index in living.changed
-            batch.outcomes[index] = Outcome.STORED if is_new else Outcome.DUPLICATE
+            is_kept = is_new and mutation.fact not in buried
+            batch.outcomes[index] = Outcome.STORED if is_kept else Outcome.DUPLICATE
         return WriteResult(
             [batch.outcomes[i] for i in range(len(mutations))],
             batch.refusals,
             tx.nodes_created,
             tx.relationships_created,
+            relinked=self._relinked(tx),
         )
+
+    def _relinked(self, tx: Transaction) -> frozenset[str]:
+        # An edge to a placeholder is not shown, and any class may have one.
+        return frozenset(self._model.nodes if tx.nodes_filled else tx.relinked)
 
     def _merge_tenant(self, tx: Transaction) -> None:
         spec = self._model.nodes["Tenant"]
@@ -233,11 +252,20 @@ class Writer:
             start, end = self._model.nodes[ends[0]], self._model.nodes[ends[2]]
             present = self._columns.of(ends, rows)
             statement = plan.merge_fact_edges(edge_spec, start, end, present)
-            sent = {row[plan.ROW_INDEX]: row["fact_hash"] for row in rows}
+            sent = {row[plan.ROW_INDEX]: row for row in rows}
+            buried = []
             for stored in tx.rows(statement, rows):
-                self._settle(batch, stored["i"], sent[stored["i"]], stored["fact_hash"])
+                row = sent[stored["i"]]
+                if stored["is_buried"]:
+                    buried.append(row)
+                    batch.outcomes[stored["i"]] = Outcome.DUPLICATE
+                else:
+                    self._settle(batch, stored["i"], row["fact_hash"], stored["fact_hash"])
+            if buried:
+                bury_dependents(tx, self._model, edge_spec, buried)
 
-    def _write_edges(self, tx: Transaction, mutations: Iterable[Mutation]) -> None:
+    def _write_edges(self, tx: Transaction, mutations: Iterable[Mutation]) -> set[Ref]:
+        """Merge the edges; what belongs to something deleted is deleted too, and returned."""
         groups: dict[tuple[str, str, str], dict[Any, dict[str, Any]]] = defaultdict(dict)
         for mutation in mutations:
             for edge in mutation.edges:
@@ -245,12 +273,20 @@ class Writer:
                 row = self._edge_row(edge)
                 key = (edge.start[1], edge.end[1])
                 group[key] = _smaller(group[key], row) if key in group else row
+        touching: list[tuple[EdgeSpec, list[dict[str, Any]]]] = []
         for ends in sorted(groups):
+            edge_spec = self._model.edges[ends]
             start, end = self._model.nodes[ends[0]], self._model.nodes[ends[2]]
             rows = [groups[ends][key] for key in sorted(groups[ends])]
             present = self._columns.of(ends, rows)
-            statement = plan.merge_edges(self._model.edges[ends], start, end, present)
-            tx.matched(statement, rows, ends[1].lower())
+            statement = plan.merge_edges(edge_spec, start, end, present)
+            if tx.matched(statement, rows, ends[1].lower())["buried"]:
+                touching.append((edge_spec, rows))
+        # After all of them: with a prompt goes its answer of the same batch.
+        buried = set[Ref]()
+        for edge_spec, rows in touching:
+            buried |= bury_dependents(tx, self._model, edge_spec, rows)
+        return buried
 
     def _edge_row(self, edge: Edge) -> dict[str, Any]:
         start, end = self._model.nodes[edge.start[0]], self._model.nodes[edge.end[0]]
@@ -264,6 +300,7 @@ class Writer:
             touched |= {e.end[1][0] for e in mutation.edges if e.type == "INVOKES"}
         if touched:
             tx.rows(SET_SUCCESS, [{"invocation_id": key} for key in sorted(touched)])
+            tx.relinked.add("Response")
 
     def _check_templates(self, tx: Transaction, accepted: dict[int, Mutation]) -> None:
         rows = [

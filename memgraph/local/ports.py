@@ -38,9 +38,15 @@ def any_free(taken: Iterable[int]) -> int:
 class PortBook:
     """The ports of one data directory, kept in ``ports.json``."""
 
-    def __init__(self, data_dir: Path, free: Callable[[int], bool] = is_free) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        free: Callable[[int], bool] = is_free,
+        asked: Mapping[str, int] | None = None,
+    ) -> None:
         self._path = data_dir / "ports.json"
         self._free = free
+        self._asked = asked or {}
         self._ports = self._load()
 
     def _load(self) -> dict[str, int]:
@@ -51,14 +57,15 @@ class PortBook:
             return {}
 
     def choose(self, names: Iterable[str], *, fresh: bool = False) -> dict[str, int]:
-        """Return a port per name: the kept one, a preferred one, or any that is free.
+        """Return a port per name: the one asked for, the kept one, a preferred one, or any free.
 
-        ``fresh`` ignores kept and preferred ports: one of them could not be bound.
+        ``fresh`` takes any that is free: one of the others could not be bound.
         """
         chosen: dict[str, int] = {}
         for name in names:
             others = {p for n, p in self._ports.items() if n != name} | set(chosen.values())
-            wanted = [] if fresh else [self._ports.get(name), PREFERRED.get(name)]
+            known = (self._asked, self._ports, PREFERRED)
+            wanted = [] if fresh else [ports.get(name) for ports in known]
             chosen[name] = next(
                 (p for p in wanted if p and p not in others and self._free(p)), 0
             ) or any_free(others | set(filter(None, [self._ports.get(name)])))

@@ -28,7 +28,8 @@ from memgraph.local.supervisor import servers_of
 
 START_DEADLINE_S = 240.0
 """Time for all servers to be ready; each has a shorter one of its own. Downloads do not count."""
-STOP_DEADLINE_S = 45.0
+STOP_DEADLINE_S = 105.0
+"""Longer than the REST service and then Neo4j may take."""
 SAY_EVERY_S = 5.0
 SILENCE_S = 6.5
 """Time without a word of the supervisor until something is said for it."""
@@ -53,13 +54,18 @@ def start(
     detach: bool = True,
     heap_mb: int = 512,
     page_cache_mb: int = 128,
+    rest_port: int = 0,
+    rest_grace_s: int = 20,
+    settings_file: Path | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> StackState:
     """Start the stack of a data directory and return when all its servers answer.
 
-    A stack that runs already is returned as it is when it has the services asked for;
-    otherwise StackError. With ``detach`` it outlives this process; without, it stops when
-    this process ends in whatever way. StackError quotes the end of a server's log.
+    With ``rest_port`` the REST service runs too, on that port or another if it is taken, with
+    the settings of the environment and of ``settings_file``. A stack that runs already is
+    returned as it is when it has the services asked for; otherwise StackError. With ``detach``
+    it outlives this process; without, it stops when this process ends in whatever way.
+    StackError quotes the end of a server's log.
     """
     data_dir = data_dir.expanduser().resolve()
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -72,6 +78,9 @@ def start(
         heap_mb=heap_mb,
         page_cache_mb=page_cache_mb,
         owner=0 if detach else os.getpid(),
+        rest_port=rest_port,
+        rest_grace_s=rest_grace_s,
+        settings_file=str(settings_file.resolve()) if settings_file else "",
     )
     files = Files(data_dir)
     with _starting(files, on_progress):
@@ -168,7 +177,7 @@ def _settled(files: Files) -> StackState | None:
     give_up = time.monotonic() + START_DEADLINE_S
     while files.supervisor_pid() is not None:
         state = find(files.data_dir)
-        if state is not None:
+        if state is not None and state.is_complete:
             return state
         if time.monotonic() > give_up:
             raise StackError(f"the stack in {files.data_dir} neither starts nor ends")
@@ -183,8 +192,13 @@ def _checked(running: StackState, config: StackConfig) -> StackState:
         "redis": running.redis is not None,
         "kafka": running.kafka is not None,
         "browser": running.browser is not None,
+        "rest_port": running.rest is not None,
     }
-    missing = [name for name, there in has.items() if getattr(config, name) and not there]
+    missing = [
+        name.removesuffix("_port")
+        for name, there in has.items()
+        if getattr(config, name) and not there
+    ]
     if missing:
         raise StackError(
             f"the stack in {running.data_dir} runs without {', '.join(missing)}; "

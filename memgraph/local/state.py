@@ -28,6 +28,11 @@ class StackConfig:
     heap_mb: int = 512
     page_cache_mb: int = 128
     owner: int = 0
+    rest_port: int = 0
+    """Port of the REST service if it is free; 0: no service."""
+    rest_grace_s: int = 20
+    settings_file: str = ""
+    """What the service reads its settings from, besides the environment."""
 
     def to_json(self) -> str:
         """Return it on one line."""
@@ -53,6 +58,14 @@ class StackState:
     kafka: str | None
     pids: dict[str, int]
     started_at: datetime
+    rest: str | None = None
+    is_complete: bool = True
+    """False while what builds upon the other servers still starts."""
+
+    @property
+    def docs(self) -> str | None:
+        """Address of the API's documentation."""
+        return f"{self.rest}/docs" if self.rest else None
 
     def to_json(self) -> str:
         """Return it as indented JSON."""
@@ -62,7 +75,7 @@ class StackState:
     def from_json(cls, text: str) -> Self:
         """Read ``to_json``; ValueError, KeyError or TypeError when it is something else."""
         raw: dict[str, Any] = json.loads(text)
-        values = {f.name: raw[f.name] for f in fields(cls)}
+        values = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
         values["data_dir"] = Path(values["data_dir"])
         values["started_at"] = datetime.fromisoformat(values["started_at"])
         return cls(**values)

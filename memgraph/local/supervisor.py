@@ -27,6 +27,7 @@ from memgraph.local.neo4j import USER, Neo4jServer
 from memgraph.local.ports import LOOPBACK, PortBook
 from memgraph.local.process import Server, ServerProcess, describe_exit, log_tail
 from memgraph.local.redis import RedisServer
+from memgraph.local.rest import RestServer
 from memgraph.local.state import Files, HeldLock, StackConfig, StackState, now
 
 POLL_S = 0.1
@@ -34,6 +35,7 @@ WATCH_S = 0.25
 SAY_EVERY_S = 5.0
 BIND_ATTEMPTS = 4
 LOCK_DEADLINE_S = 5.0
+REST = RestServer.name
 _BIND_FAILED = re.compile("address already in use|BindException|failed to bind", re.IGNORECASE)
 
 
@@ -58,6 +60,13 @@ def servers_of(config: StackConfig) -> list[Server]:
     return servers
 
 
+def services_of(config: StackConfig) -> list[Server]:
+    """Return what needs all the servers: started after them, stopped before them."""
+    if not config.rest_port:
+        return []
+    return [RestServer(config.data_dir, config.settings_file, config.rest_grace_s)]
+
+
 @dataclass
 class Running:
     """A server that was started."""
@@ -80,7 +89,10 @@ class Running:
 
 
 class Supervisor:
-    """Starts, watches and stops servers; ``report`` gets a line when something happens."""
+    """Starts, watches and stops servers; ``report`` gets a line when something happens.
+
+    ``services`` find the servers in the state of the data directory.
+    """
 
     def __init__(
         self,
@@ -88,21 +100,21 @@ class Supervisor:
         servers: Sequence[Server],
         report: Callable[[str], None],
         ports: PortBook | None = None,
+        services: Sequence[Server] = (),
     ) -> None:
         self._config = config
         self._servers = servers
+        self._services = services
         self._report = report
         self._files = Files(config.data_dir)
-        self._ports = ports or PortBook(config.data_dir)
+        self._ports = ports or PortBook(config.data_dir, asked={REST: config.rest_port})
         self._running: list[Running] = []
 
     def run(self, until: Until, on_ready: Callable[[StackState], None]) -> None:
         """Run the servers until told to stop. StackError when one fails; all are stopped then."""
         try:
-            if self._start(until):
-                state = self._state()
-                self._files.write_state(state)
-                on_ready(state)
+            if self._start_all(until):
+                on_ready(self._write_state(is_complete=True))
                 while not until.wait(WATCH_S):
                     self._check_alive()
         except StackError as error:
@@ -117,9 +129,22 @@ class Supervisor:
             self._files.state.unlink(missing_ok=True)
             self._stop()
 
-    def _start(self, until: Until) -> bool:
-        """Start all and wait until all are ready; False when told to stop before."""
-        for server in self._servers:
+    def _start_all(self, until: Until) -> bool:
+        """Start the servers, then the services; False when told to stop before all are ready."""
+        if not self._start(self._servers, until):
+            return False
+        if self._services:
+            self._write_state(is_complete=False)
+        return self._start(self._services, until)
+
+    def _write_state(self, *, is_complete: bool) -> StackState:
+        """Write down what runs."""
+        state = self._state(is_complete)
+        self._files.write_state(state)
+        return state
+
+    def _start(self, servers: Sequence[Server], until: Until) -> bool:
+        for server in servers:
             self._running.append(self._launch(server))
         said = time.monotonic()
         while waiting := [each for each in self._running if not each.ready]:
@@ -165,15 +190,21 @@ class Supervisor:
                 raise each.trouble(f"ended by itself, {describe_exit(code)}")
 
     def _stop(self) -> None:
+        """Stop the services, then the servers they may still need."""
+        of_services = [each for each in self._running if each.server in self._services]
+        self._end(of_services)
+        self._end([each for each in self._running if each not in of_services])
+
+    def _end(self, running: Sequence[Running]) -> None:
         """Stop all at once; the first to be started gets all of its grace."""
-        for each in self._running:
+        for each in running:
             each.process.terminate()
         begun = time.monotonic()
-        for each in self._running:
+        for each in running:
             grace = each.server.stop_grace_s - (time.monotonic() - begun)
             each.process.wait(max(grace, 0.0))
 
-    def _state(self) -> StackState:
+    def _state(self, is_complete: bool) -> StackState:
         ports = {name: port for each in self._running for name, port in each.ports.items()}
         neo4j = next((s for s in self._servers if isinstance(s, Neo4jServer)), None)
         redis = next((s for s in self._servers if isinstance(s, RedisServer)), None)
@@ -189,6 +220,8 @@ class Supervisor:
             pids={"supervisor": os.getpid()}
             | {each.server.name: each.process.pid for each in self._running},
             started_at=now(),
+            rest=f"http://{LOOPBACK}:{ports[REST]}" if REST in ports else None,
+            is_complete=is_complete,
         )
 
 
@@ -247,7 +280,12 @@ def main(argument: str) -> int:
     until = StopSignals(config.owner)
     files.state.unlink(missing_ok=True)
     files.failure.unlink(missing_ok=True)
-    supervisor = Supervisor(config, servers_of(config), lambda text: say(progress=text))
+    supervisor = Supervisor(
+        config,
+        servers_of(config),
+        lambda text: say(progress=text),
+        services=services_of(config),
+    )
     try:
         supervisor.run(until, lambda _: _announce())
         say(error="it was stopped while it started")  # nobody hears it when it was ready

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from memgraph.domain.access import Permission, Principal, Role
-from memgraph.domain.errors import InvalidInput, NotFound, Unauthenticated, shown
+from memgraph.domain.errors import Forbidden, InvalidInput, NotFound, Unauthenticated, shown
 from memgraph.ids import now
 
 PREFIX = "mg_"
@@ -42,6 +42,8 @@ class VerifiesTokens(Protocol):
 
     def verify(self, token: str) -> Principal: ...
 
+    def close(self) -> None: ...
+
 
 class Access:
     """Issue, check and revoke credentials."""
@@ -68,9 +70,13 @@ class Access:
         expires_at: datetime | None = None,
     ) -> tuple[Row, str]:
         """Make a key; returns what is kept of it and the key itself, which is shown only now."""
-        roles = sorted(set(roles))
+        roles, scopes = sorted(set(roles)), sorted(set(scopes))
         if not roles:
             raise InvalidInput("roles", "needs at least one role")
+        if not set(scopes) <= Principal.of(tenant_id, "", roles).permissions:
+            raise InvalidInput("scopes", "must be permissions of the roles")
+        if expires_at is not None and expires_at <= now():
+            raise InvalidInput("expires_at", "must be in the future")
         key_id = secrets.token_hex(KEY_ID_BYTES)
         key = f"{_head(tenant_id)}.{key_id}.{secrets.token_urlsafe(SECRET_BYTES)}"
         row = {
@@ -78,12 +84,33 @@ class Access:
             "name": name,
             "secret_sha256": _digest(key),
             "roles": [r.value for r in roles],
-            "scopes": sorted(s.value for s in set(scopes)),
+            "scopes": [s.value for s in scopes],
             "created_at": now(),
             "expires_at": expires_at,
         }
         self._store.create_api_key(tenant_id, row)
         return _public(row), key
+
+    def issue_key(
+        self,
+        principal: Principal,
+        *,
+        name: str,
+        roles: Iterable[Role],
+        scopes: Iterable[Permission] = (),
+        expires_at: datetime | None = None,
+    ) -> tuple[Row, str]:
+        """Make a key in the name of ``principal``, as `create_key` does.
+
+        Raises Forbidden when it could do what the principal may not.
+        """
+        roles, scopes = set(roles), set(scopes)
+        granted = Principal.of(principal.tenant_id, "", roles, scopes).permissions
+        if not granted <= principal.permissions:
+            raise Forbidden("a key cannot have permissions that its maker has not")
+        return self.create_key(
+            principal.tenant_id, name=name, roles=roles, scopes=scopes, expires_at=expires_at
+        )
 
     def list_keys(self, tenant_id: str) -> list[Row]:
         """All keys of a tenant, newest first, without their digests."""
@@ -132,5 +159,8 @@ def _has_ended(row: Row) -> bool:
     return bool(row.get("revoked_at")) or (expires_at is not None and expires_at <= now())
 
 
+_KEPT = {"secret_sha256", "tenant_id", "write_id"}
+
+
 def _public(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name != "secret_sha256"}
+    return {name: v for name, v in row.items() if name not in _KEPT and v is not None}

@@ -8,9 +8,16 @@ from memgraph.domain.schema import GraphModel
 from memgraph.graph.nodes import NodeReader
 from memgraph.graph.reader import Reader
 from memgraph.services.access import Access
+from memgraph.services.agents import Agents
 from memgraph.services.conversations import Conversations
+from memgraph.services.limits import Limits
+from memgraph.services.metering import Sampler
+from memgraph.services.models import Models
+from memgraph.services.ports import AnswerStore, Cache, Meters
+from memgraph.services.questions import Questions
 from memgraph.services.readiness import Readiness
 from memgraph.services.sessions import Sessions
+from memgraph.services.templates import Templates
 from memgraph.settings import Settings
 
 
@@ -25,4 +32,13 @@ class Services:
     access: Access
     sessions: Sessions
     conversations: Conversations
+    agents: Agents
+    templates: Templates
+    models: Models
+    questions: Questions
     readiness: Readiness
+    meters: Meters
+    sampler: Sampler
+    cache: Cache
+    answers: AnswerStore
+    limits: Limits

@@ -11,12 +11,13 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import orjson
 
-from memgraph.domain.errors import Conflict, InvalidInput, MemgraphError, Overloaded
+from memgraph.domain.errors import Conflict, MemgraphError, Overloaded, TemplateCycle
 from memgraph.domain.events.base import EventBase
 from memgraph.domain.mutations import Mutation, Outcome, WriteResult
 from memgraph.services.ingest.graph_rows import to_mutation
@@ -37,6 +38,8 @@ class WritesBatches(Protocol):
 class _Ticket:
     mutations: list[Mutation]
     done: Future[list[Outcome]] = field(default_factory=Future)
+    context: Context = field(default_factory=copy_context)
+    """What is bound to the caller: a shared transaction is told of as its first caller's."""
 
 
 class Recorder:
@@ -70,7 +73,7 @@ class Recorder:
         if outcome is Outcome.DEAD_LETTERED:
             raise Conflict("this id exists with other content; a fact is written once")
         if outcome is Outcome.REJECTED:
-            raise InvalidInput("parent", "the template would inherit from itself")
+            raise TemplateCycle("parent", "leads back to this template version")
         return outcome
 
     def write(self, tenant_id: str, mutations: list[Mutation]) -> list[Outcome]:
@@ -128,7 +131,7 @@ class Recorder:
     def _commit(self, tenant_id: str, tickets: list[_Ticket]) -> None:
         try:
             mutations = [m for ticket in tickets for m in ticket.mutations]
-            outcomes = self._writer.write(tenant_id, mutations, source=self._source).outcomes
+            outcomes = tickets[0].context.run(self._write, tenant_id, mutations).outcomes
         except Exception as error:  # noqa: BLE001 - a caller gets it, not this thread
             self._fail(tenant_id, tickets, error)
             return
@@ -136,6 +139,9 @@ class Recorder:
         for ticket in tickets:
             ticket.done.set_result(outcomes[at : at + len(ticket.mutations)])
             at += len(ticket.mutations)
+
+    def _write(self, tenant_id: str, mutations: list[Mutation]) -> WriteResult:
+        return self._writer.write(tenant_id, mutations, source=self._source)
 
     def _fail(self, tenant_id: str, tickets: list[_Ticket], error: Exception) -> None:
         """A fault of one must not be the others': what cannot be retried is tried one by one."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import socket
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,8 @@ from memgraph.bootstrap import App
 from memgraph.domain.access import Permission, Role
 from memgraph.domain.schema import GraphModel
 from memgraph.graph.session import Graph
-from memgraph.settings import Settings
+from memgraph.settings import LimitSettings, Settings
+from tests.support.redis_server import redis_for_tests
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,20 @@ class Caller:
         return self("PATCH", path, body, **more)
 
 
+WIDE = LimitSettings(
+    client_per_s=1e6,
+    client_burst=1_000_000,
+    tenant_per_s=1e6,
+    tenant_burst=1_000_000,
+    address_per_s=1e6,
+    address_burst=1_000_000,
+)
+"""Tests ask faster than people."""
+
+
 @pytest.fixture(scope="session")
 def parts(graph: Graph, model: GraphModel) -> App:
-    return App(Settings(), model, graph)
+    return App(Settings(limits=WIDE), model, graph)
 
 
 @pytest.fixture(scope="session")
@@ -75,3 +88,42 @@ def caller(parts: App, web: Flask, tenant: str) -> CallerAs:
 def api(caller: CallerAs) -> Caller:
     """A caller who may do everything in this test's tenant."""
     return caller()
+
+
+Serve = Callable[..., Caller]
+
+
+@pytest.fixture
+def serve(model: GraphModel, graph: Graph, tenant: str) -> Iterator[Serve]:
+    """Make a service with settings of its own, and a caller of it who may do everything."""
+    apps: list[App] = []
+
+    def make(redis_url: str = "", **settings: Any) -> Caller:
+        app = App(Settings(**settings), model, graph, redis_url=redis_url)
+        apps.append(app)
+        _, key = app.services.access.create_key(tenant, name="test", roles=[Role.ADMIN])
+        return Caller(create_app(app.services), key)
+
+    yield make
+    for app in apps:
+        app.shared.close()
+        if app.tokens is not None:
+            app.tokens.close()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with redis_for_tests(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture
+def closed_port() -> Callable[[], int]:
+    """A port where nobody listens."""
+
+    def find() -> int:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port: int = listener.getsockname()[1]
+            return port
+
+    return find

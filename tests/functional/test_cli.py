@@ -11,6 +11,7 @@ import pytest
 from memgraph import cli as command_line
 from memgraph.cli.stack import DEMO_FILE
 from memgraph.domain.errors import InvalidInput, NotFound
+from memgraph.graph.session import Graph
 from tests.functional.conftest import Run
 from tests.support.events import at, event
 
@@ -62,6 +63,33 @@ class TestDemoData:
             assert ran.code == 1
             assert isinstance(ran.error, NotFound)
             assert "nothing" in str(ran.error)
+
+
+class TestSearch:
+    def test_the_best_come_first(self, run: Run, graph: Graph, tmp_path: Path) -> None:
+        texts = ["the lamp is broken", "a broken [red]cable[/red]", "where is my parcel"]
+        path = tmp_path / "events.jsonl"
+        path.write_bytes(
+            b"\n".join(
+                event(event_id=f"p{i}", timestamp=at(i), prompt={"text": t}, session={"id": "s"})
+                for i, t in enumerate(texts)
+            )
+        )
+        run("ingest", path)
+        graph.run("CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()")
+        found = run("search", "lamp broken", "--json").json
+        assert [item["id"] for item in found["items"]] == ["p0", "p1"]
+        shown = run("search", "cable")
+        assert "[red]cable[/red]" in shown.out
+        assert "1 found" in shown.out
+        assert "0 found" in run("search", "nowhere").out
+        assert run("search", "lamp", "--kind", "response", "--json").json["items"] == []
+
+    def test_what_is_no_question_is_refused(self, run: Run) -> None:
+        for arguments in (("***",), ("x", "--kind", "agent"), ("\udcff",)):
+            ran = run("search", *arguments)
+            assert ran.code == 1
+            assert isinstance(ran.error, InvalidInput)
 
 
 class TestRealFiles:

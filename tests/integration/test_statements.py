@@ -14,12 +14,18 @@ import pytest
 from memgraph.cli.stack import DEMO_FILE
 from memgraph.domain.events import read_event
 from memgraph.domain.schema import GraphModel
+from memgraph.domain.selection import Selection
 from memgraph.graph import digest, export
 from memgraph.graph.counts import store_statement
 from memgraph.graph.credentials import CredentialStore
+from memgraph.graph.deletion import Deletion
+from memgraph.graph.neighbours import NeighbourReader, segments_of
 from memgraph.graph.nodes import NodeReader
 from memgraph.graph.queries import load_queries
 from memgraph.graph.reader import Reader
+from memgraph.graph.search import Searcher
+from memgraph.graph.selection import count_of_store
+from memgraph.graph.selector import Selector
 from memgraph.graph.session import Graph
 from memgraph.graph.traversal import Direction, neighbours, node_map
 from memgraph.graph.writer import Writer
@@ -27,8 +33,9 @@ from memgraph.ids import now
 from memgraph.services.ingest import formats
 from memgraph.services.ingest.graph_rows import to_mutation
 from memgraph.services.ingest.service import Ingestion
-from tests.support.events import at, event, small_story
+from tests.support.events import at, event, late_events, small_story
 from tests.support.recording import RecordingGraph
+from tests.support.selections import is_order, selections
 from tests.support.statements import (
     GENERATORS,
     all_statements,
@@ -52,6 +59,8 @@ EAGER = {
     r"constant splice\.LINK_STATED": "two ends of one class: a merge may make what is found",
     r"constant splice\.UNLINK": "finds every edge before it deletes the first",
     r"constant splice\.SET_GAPS": "finds every edge before it changes the first",
+    r"bury \w+": "finds every edge before it deletes the first",
+    r"delete_edges .+": "finds every edge before it deletes the first",
     r"restore merge_response_transfers_to_agent": "locks every row before it reads the first",
     r"constant migration(s|_lock)\.\w+": "one row",
 }
@@ -60,6 +69,7 @@ EAGER = {
 SCANS = {
     r"constant migrations\.\w+": "finds its place among the migrations, a few nodes",
     r"constant credentials\.LIST_TENANTS": "lists the tenants, for operators",
+    r"(select|tally|found) .+ by words": "the full-text index knows no tenants: filtered behind it",
 }
 """Statements that may read a whole label."""
 
@@ -72,6 +82,7 @@ UNSCOPED_HOPS = {
     r"constant splice\.\w+": "follows edges that the writer made between two keys of one tenant",
     r"constant writer\.\w+": "follows edges that the writer made between two keys of one tenant",
     r"constant migrations\._HISTORY": "migrations belong to the database",
+    r"bury \w+": "deletes every edge of what is deleted",
     r"count by store": "counts for a tenant that is alone, and all edges that touch what is hidden",
 }
 """Statements that may follow an edge without asking whose node is at its end."""
@@ -80,6 +91,7 @@ INDEXED = {
     "NodeUniqueIndexSeek",
     "NodeUniqueIndexSeek(Locking)",
     "NodeIndexSeek",
+    "NodeVectorIndexSearch",
     "MergeUniqueNode",
 }
 COUNTED = {"NodeCountFromCountStore", "RelationshipCountFromCountStore"}
@@ -104,6 +116,10 @@ def _sample(model: GraphModel) -> dict[str, Any]:
     sample |= dict.fromkeys(("version", "after", "baseline", "lock_id"), "V001")
     sample |= dict.fromkeys(("description", "source", "checksum", "by", "connected_as"), "x")
     sample |= {"at": "2026-01-01T00:00:00Z", "links": 100}
+    sample |= {f"{of}_{n}": v for n, v in list(sample.items()) for of in ("root", "related_0")}
+    sample |= {f"related_1_{n}": v for n, v in list(sample.items())}
+    sample |= {f"value_{i}": "x" for i in range(3)}
+    sample |= {"words": "x", "vector": [0.1] * 256, "hits": 100, "segment": -1}
     return sample | {"took_ms": 1, "dead_after_s": 1}
 
 
@@ -361,9 +377,36 @@ def _ask_everything(graph: Graph, model: GraphModel, tenant: str, folder: Path) 
     keys.revoke_api_key(tenant, "k", now())
     keys.list_api_keys(tenant)
     keys.list_tenants()
+    reader.list_template_versions(tenant, "tpl-triage")
+    reader.list_template_line(tenant, "tpl-triage", "1.0.0")
+    reader.list_model_versions(tenant, "auster-mini")
+    reader.get_agent_metrics(tenant, "human")
+    reader.get_session_summary(tenant, "s-0033")
     digest.digest(graph, model, tenant)
     target = folder / "graph.jsonl"
     export.export(graph, model, tenant, target)
     export.import_(graph, model, f"{tenant}-copy", target)
     export.import_(graph, model, f"{tenant}-copy", target)
+    Deletion(graph, model).delete_session(tenant, "s1")
+    late = [to_mutation(read_event(e), e) for e in late_events()]
+    Writer(graph, model).write(tenant, late, source="test")
+    _select_everything(graph, model, tenant)
     graph.read(store_statement(model), tenant_id=tenant)  # `count` sends it to one tenant alone
+
+
+def _select_everything(graph: Graph, model: GraphModel, tenant: str) -> None:
+    selector, searcher = Selector(graph, model), Searcher(graph)
+    prompt = model.nodes["Prompt"]
+    for name, selection in selections(model):
+        if name.startswith("Prompt"):
+            checked = selector.check(selection)
+            end = selector.page(tenant, checked, limit=1).end
+            if is_order(name):
+                assert selector.page(tenant, checked, limit=1, after=end).items
+            else:
+                selector.count(tenant, checked)
+    selector.count(tenant, selector.check(Selection("prompt")))
+    graph.read(count_of_store(prompt), tenant_id=tenant)  # sent to one tenant alone
+    searcher.by_text(tenant, prompt, "order", (), limit=1)
+    searcher.by_vector(tenant, prompt, [1.0] * 256, (), limit=1)
+    NeighbourReader(graph).page(tenant, prompt, ("s-0033-p2",), segments_of(model, prompt), limit=1)

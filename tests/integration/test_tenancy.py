@@ -136,6 +136,8 @@ FOREIGN = [
     ("impact", "tool", "{only}"),
     ("error", "e-{only}"),
     ("genealogy", "{only}"),
+    ("metrics", "{only}"),
+    ("summary", "{only}"),
     ("node", "session", "{only}"),
     ("node", "template", "{only}@9.9.9"),
 ]
@@ -213,6 +215,11 @@ QUESTIONS = {
     "tools/read_failures": [("failures",)],
     "tools/read_error_path": [("error", "err-0020-4"), ("error", "er2"), ("error", "err-0020-1")],
     "templates/read_genealogy": [("genealogy", "tpl-triage"), ("genealogy", "tpl-support-base")],
+    "templates/list_versions": [("versions", "tpl-triage"), ("versions", "tpl-support-base")],
+    "templates/read_line": [("line", "tpl-warranty@1.1.0"), ("line", "tpl-support-base@1.0.0")],
+    "models/list_versions": [("prices", "tarn-3"), ("prices", "m")],
+    "agents/read_metrics": [("metrics", "agent-triage"), ("metrics", "agent-refunds")],
+    "sessions/read_summary": [("summary", "s-0033"), ("summary", "s-0012"), ("summary", "s1")],
     "impact/read_model": [("impact", "model", "auster-mini"), ("impact", "model", "tarn-3@3.1")],
     "impact/read_template": [("impact", "template", "tpl-support-base@1.0.0")],
     "impact/read_document": [("impact", "document", "doc-returns-policy#3")],
@@ -265,8 +272,8 @@ def test_a_node_without_its_tenant_is_noticed(
 
 
 REDUNDANT = {
-    "tools/read_error_path": (0, 1, 2, 3, 4),
     "impact/read_template": (1, 2, 3),
+    "templates/read_line": (0, 1, 2, 3),
 }
 """Nodes of paths: each is asked twice, as the end of one step and the start of the next."""
 

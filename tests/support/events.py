@@ -157,3 +157,55 @@ def _around() -> list[bytes]:
             payload={"model_id": "m", "total_invocations": 3},
         ),
     ]
+
+
+def late_events() -> list[bytes]:
+    """What nobody sent before about the first session of the small story."""
+    return [
+        event(event_id="late-p", timestamp=at(900), prompt={"text": "late"}, session={"id": "s1"}),
+        event(event_id="late-q", timestamp=at(901), prompt={"text": "late"}, session={"id": "s1"}),
+        event(
+            event_id="late-r",
+            timestamp=at(902),
+            prompt_event_id="late-p",
+            response={
+                "text": "late",
+                "tool_calls": [{"id": "late-t", "function": {"name": "x", "arguments": "{}"}}],
+            },
+        ),
+        event(
+            event_id="late-r0", timestamp=at(903), prompt_event_id="p0", response={"text": "late"}
+        ),
+        event(
+            type="tool",
+            event_id="late-te",
+            timestamp=at(904),
+            invocation_id="late-t2",
+            response_id="r0",
+            tool_name="x",
+            parameters={"late": 1},
+        ),
+        event(
+            type="score",
+            event_id="late-x",
+            timestamp=at(905),
+            name="n",
+            value=1.0,
+            comment="late",
+            response_id="r0b",
+        ),
+        event(
+            type="handoff",
+            event_id="late-h",
+            timestamp=at(906),
+            response_id="r0",
+            to_agent_id="human",
+            context_summary="late",
+        ),
+        event(
+            type="session",
+            event_id="late-s",
+            timestamp=at(907),
+            session={"id": "s1", "title": "late", "user_id": "u"},
+        ),
+    ]

@@ -19,9 +19,11 @@ class RecordingGraph(Graph):
         super().__init__(graph.driver, database=graph.database)
         self.sent: list[str] = []
 
-    def stream(self, statement: str, **parameters: Any) -> Iterator[Row]:
+    def _rows(
+        self, statement: str, parameters: dict[str, Any], timeout_s: float | None
+    ) -> Iterator[Row]:
         self.sent.append(statement)
-        return super().stream(statement, **parameters)
+        return super()._rows(statement, parameters, timeout_s)
 
     def run(self, statement: str, **parameters: Any) -> list[Row]:
         self.sent.append(statement)

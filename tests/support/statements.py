@@ -15,10 +15,11 @@ from typing import Any, get_type_hints
 
 import memgraph.graph
 from memgraph.domain.schema import GraphModel
-from memgraph.graph import counts, digest, export, plan
+from memgraph.graph import counts, deletion, digest, export, plan
 from memgraph.graph.nodes import node_statement
 from memgraph.graph.queries import load_queries
 from memgraph.graph.traversal import Direction, lineage_statement
+from tests.support.selections import selection_statements
 
 DIRECTIONS: tuple[tuple[Direction, ...], ...] = (("up",), ("down",), ("up", "down"))
 
@@ -33,6 +34,11 @@ GENERATORS = frozenset(
         *(f"export.restore.{name}" for name in ("merge_edges", "find_ends")),
         "traversal.lineage_statement",
         "nodes.node_statement",
+        *(f"selection.{name}" for name in ("page_statement", "count_statement")),
+        *(f"selection.{name}" for name in ("count_of_class", "count_of_store")),
+        *(f"search.{name}" for name in ("text_statement", "vector_statement")),
+        "neighbours.neighbours_statement",
+        *(f"deletion.{name}" for name in ("find_scores", "bury", "delete_edges_of_tombstones")),
     }
 )
 """The functions that `all_statements` calls, directly or by way of their module."""
@@ -52,6 +58,7 @@ def all_statements(model: GraphModel) -> dict[str, str]:
             for directions in DIRECTIONS:
                 name = f"lineage {spec.label} {' and '.join(directions)}"
                 found[name] = lineage_statement(model, spec.label, directions)
+    found |= selection_statements(model)
     found["count by store"] = counts.store_statement(model)
     found["count by index"] = counts.index_statement(model)
     for module in (digest, export):
@@ -71,6 +78,7 @@ def _node_statements(model: GraphModel) -> dict[str, str]:
             found[f"{with_columns.__name__} {spec.label}"] = with_columns(spec, columns)
         for plain in (plan.read_hashes, plan.lock_and_read, plan.mention, plan.correct_mention):
             found[f"{plain.__name__} {spec.label}"] = plain(spec)
+        found[f"bury {spec.label}"] = deletion.bury(spec)
     return found
 
 
@@ -80,6 +88,9 @@ def _edge_statements(model: GraphModel) -> dict[str, str]:
         ends = model.nodes[spec.start], model.nodes[spec.end]
         name = " ".join(spec.ends)
         columns = frozenset(p.name for p in spec.properties)
+        found[f"delete_edges {name}"] = deletion.delete_edges_of_tombstones(spec, *ends)
+        if spec.type == "SCORES":
+            found[f"find_scores {spec.end}"] = deletion.find_scores(ends[1])
         if spec.is_fact:
             found[f"merge_fact_edges {name}"] = plan.merge_fact_edges(spec, *ends, columns)
             continue

@@ -18,11 +18,15 @@ import orjson
 
 from memgraph.domain.events import read_event
 from memgraph.domain.schema import EdgeSpec, GraphModel, NodeSpec
+from memgraph.domain.selection import Related, Selection
 from memgraph.graph import digest, export
 from memgraph.graph.credentials import CredentialStore
 from memgraph.graph.kinds import find_spec, parse_key, show_key
+from memgraph.graph.neighbours import NeighbourReader, segments_of
 from memgraph.graph.nodes import NodeReader
 from memgraph.graph.reader import Reader
+from memgraph.graph.search import Searcher
+from memgraph.graph.selector import Selector
 from memgraph.graph.session import Graph
 from memgraph.graph.writer import Writer
 from memgraph.services.ingest.graph_rows import to_mutation
@@ -150,6 +154,7 @@ def write(writer: Writer, graph: Graph, model: GraphModel, twin: Twin) -> None:
     graph.run(RECORDS, tenant_id=twin.tenant, canary=twin.canary, at=at_once)
     key = {"key_id": "key", "name": twin.canary, "created_at": at_once}
     CredentialStore(graph, model).create_api_key(twin.tenant, key)
+    graph.run("CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()")
 
 
 def plant(graph: Graph, model: GraphModel, one: Twin, other: Twin) -> int:
@@ -230,6 +235,15 @@ class Asker:
             *(("impact", kind, id_) for kind, id_ in self.impacts()),
             *(("error", id_) for id_ in self.ids["error"]),
             *(("genealogy", id_) for id_ in self.templates()),
+            *(("select", kind) for kind in self.ids),
+            *(("tied", kind, id_) for kind, ids in self.ids.items() for id_ in ids[:20]),
+            *(("found", kind) for kind in ("prompt", "response")),
+            ("related", "s-0033"),
+            *(("versions", id_) for id_ in self.templates()),
+            *(("line", id_) for id_ in self.ids["prompt_template"]),
+            *(("prices", id_) for id_ in self.ids["model"]),
+            *(("metrics", id_) for id_ in self.ids["agent"]),
+            *(("summary", id_) for id_ in self.ids["session"]),
             *(("failures",), ("network",), ("count",), ("digest",), ("key",), ("keys",)),
         ]
         with ThreadPoolExecutor(4) as pool:
@@ -243,6 +257,13 @@ class Asker:
 
     def _call(self, call: tuple[str, ...]) -> Json:
         return self.ask(*call)
+
+    def _selected(self, selection: Selection) -> Json:
+        selector = Selector(self.graph, self.model)
+        checked = selector.check(selection)
+        pages = [node for nodes in selector.stream(self.twin.tenant, checked) for node in nodes]
+        counted = selector.count(self.twin.tenant, checked)
+        return [pages, counted.value, counted.relation]
 
     def impacts(self) -> Iterator[tuple[str, str]]:
         yield from (("model", id_) for id_ in self.ids["model"])
@@ -279,6 +300,36 @@ class Asker:
                 return reader.get_error_path(tenant, id_)
             case "genealogy", id_:
                 return reader.list_genealogy(tenant, id_)
+            case "versions", id_:
+                return reader.list_template_versions(tenant, id_)
+            case "line", id_:
+                return reader.list_template_line(tenant, *id_.rsplit("@", 1))
+            case "prices", id_:
+                return reader.list_model_versions(tenant, id_)
+            case "metrics", id_:
+                return reader.get_agent_metrics(tenant, id_)
+            case "summary", id_:
+                return reader.get_session_summary(tenant, id_)
+            case "select", kind:
+                return self._selected(Selection(kind))
+            case "related", id_:
+                return self._selected(
+                    Selection("prompt", related=(Related("PART_OF", "session", id_),))
+                )
+            case "tied", kind, id_:
+                spec = find_spec(self.model, kind)
+                every = segments_of(self.model, spec)
+                if not every:
+                    return []
+                page = NeighbourReader(self.graph).page(
+                    tenant, spec, parse_key(spec, id_), every, limit=10_000
+                )
+                return page.items
+            case "found", kind:
+                spec = find_spec(self.model, kind)
+                # How much a word counts depends on all texts of the server.
+                hits = Searcher(self.graph).by_text(tenant, spec, "the", (), limit=10_000)
+                return [hit.node for hit in hits]
             case "failures", *_:
                 return reader.list_tool_failures(tenant)
             case "network", *_:

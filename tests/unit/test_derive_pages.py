@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from pydantic import BaseModel
 
+from memgraph import metrics
 from memgraph.api.application import operations
 from memgraph.derive.__main__ import current_pages, drifted, main
 from memgraph.derive.api_page import api_page
@@ -120,17 +121,25 @@ def test_every_query_is_on_the_page() -> None:
         assert all(prose(query.header[name]) in text for name in ("purpose", "parameters", "bound"))
 
 
+@pytest.mark.parametrize("metric", metrics.ALL, ids=lambda m: m.short)
+def test_every_metric_is_listed(metric: metrics.Metric) -> None:
+    (row,) = re.findall(rf"^\| `{metric.name}` \|.*$", PAGES["metrics.md"], re.MULTILINE)
+    assert prose(metric.meaning) in row
+    assert all(f"`{label}`" in row for label in metric.labels)
+
+
 def test_check_names_the_page_that_drifted(tmp_path: Path) -> None:
     runner = CliRunner()
-    assert runner.invoke(main, ["--directory", str(tmp_path)]).exit_code == 0
-    assert drifted(tmp_path) == []
+    places = ["--directory", str(tmp_path), "--client", str(tmp_path)]
+    assert runner.invoke(main, places).exit_code == 0
+    assert drifted(tmp_path, PAGES) == []
     (tmp_path / "events.md").write_text("something else")
-    checked = runner.invoke(main, ["--check", "--directory", str(tmp_path)])
+    checked = runner.invoke(main, ["--check", *places])
     assert checked.exit_code == 1
     assert checked.output == "drifted: events.md; `python -m memgraph.derive` writes them anew\n"
     assert (tmp_path / "events.md").read_text() == "something else"
-    assert runner.invoke(main, ["--directory", str(tmp_path)]).output == "written: events.md\n"
-    assert runner.invoke(main, ["--check", "--directory", str(tmp_path)]).exit_code == 0
+    assert runner.invoke(main, places).output == "written: events.md\n"
+    assert runner.invoke(main, ["--check", *places]).exit_code == 0
 
 
 def test_a_table_leaves_out_what_is_empty_and_keeps_cells_apart() -> None:

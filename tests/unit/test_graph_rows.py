@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -129,3 +130,15 @@ def test_an_aggregate_keeps_its_values() -> None:
         "total_invocations": 3,
         "error_rate": 0.5,
     }
+
+
+def test_a_later_word_about_a_version_does_not_move_its_price() -> None:
+    def said(**version: str) -> list[tuple[int, Any]]:
+        body = {"id": "m"}, {"version": "1", **version}
+        m = mutation(event_id="e", type="model", timestamp=at(0), model=body[0], version=body[1])
+        changes = [c for c in m.changes if c.ref[0] == "ModelVersion"]
+        return [(c.rank, c.properties.get("valid_from")) for c in changes]
+
+    assert said(valid_from=at(1)) == [(0, datetime.fromisoformat(at(1)))]
+    ended = said(deprecated_at=at(2))
+    assert ended == [(0, None), (WEAK, datetime.fromisoformat(at(0)))]

@@ -11,7 +11,7 @@ WITH collect(t) AS roots
 WHERE size(roots) > 0
 CALL (roots) {
   UNWIND roots AS t
-  MATCH ANY SHORTEST (t) ((:PromptTemplate)<-[:INHERITS]-(:PromptTemplate)){0,32} (c:PromptTemplate)
+  MATCH ANY SHORTEST (t) ((:PromptTemplate)<-[:INHERITS]-(:PromptTemplate))* (c:PromptTemplate)
   WITH DISTINCT c ORDER BY c.template_id, c.version
   RETURN collect(c) AS family
 }

@@ -1,14 +1,23 @@
-// purpose: The shortest causal path from an error back to where it began.
+// purpose: The errors that led to an error, nearest first, each with the one after it, breadth first so that many ways to one cost no more than one.
 // parameters: error_id string
-// columns: path list<map>
+// columns: errors list<map>
 // index: error_error_id_unique
-// bound: 1 row, at most 32 steps; the farthest error when the beginning is farther away or in a cycle
+// bound: 1 row, at most 32 steps and 200 errors of each
 MATCH (e:Error {error_id: $error_id})
-CALL (e) {
-  MATCH path = SHORTEST 1 (e) ((:Error)-[:TRIGGERED_BY]->(:Error)){0,32} (first:Error)
-  WITH nodes(path) AS errors, EXISTS { (first)-[:TRIGGERED_BY]->(:Error) } AS goes_on
-  RETURN errors ORDER BY goes_on, CASE WHEN goes_on THEN -size(errors) ELSE size(errors) END LIMIT 1
-}
-RETURN [x IN errors | x {.error_id, .error_type, .message, .severity, .created_at,
-        invocation: head(COLLECT { MATCH (i:Invocation)-[:CAUSED_ERROR]->(x)
-                                   RETURN i {.invocation_id, .model_id, .status} })}] AS path
+WITH reduce(walk = {frontier: [e], seen: [e], led: [{error: e, to: null}]}, step IN range(1, 32) |
+  head([found IN [COLLECT {
+    UNWIND walk.frontier AS n
+    MATCH (n)-[:TRIGGERED_BY]->(m:Error)
+    WHERE NOT m IN walk.seen
+    WITH m, min(n.error_id) AS to ORDER BY m.created_at DESC, m.error_id LIMIT 200
+    RETURN {error: m, to: to}
+  }] | {frontier: [x IN found | x.error], seen: walk.seen + [x IN found | x.error],
+        led: walk.led + found}])) AS walk
+RETURN COLLECT {
+  UNWIND walk.led AS x
+  WITH x.error AS n, x.to AS to
+  RETURN n {.error_id, .error_type, .message, .severity, .created_at, to: to,
+            goes_on: EXISTS { (n)-[:TRIGGERED_BY]->(:Error) },
+            invocation: head(COLLECT { MATCH (i:Invocation)-[:CAUSED_ERROR]->(n)
+                                       RETURN i {.invocation_id, .model_id, .status} })}
+} AS errors

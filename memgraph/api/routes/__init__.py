@@ -1,12 +1,29 @@
 """One file per resource. A new resource is one file and one entry here."""
 
 from memgraph.api.operations import Routes
-from memgraph.api.routes import conversations, health, questions, sessions
+from memgraph.api.routes import (
+    access,
+    agents,
+    conversations,
+    health,
+    models,
+    query,
+    questions,
+    records,
+    sessions,
+    templates,
+)
 
 RESOURCES: tuple[Routes, ...] = (
     sessions.routes,
     conversations.routes,
+    agents.routes,
+    templates.routes,
+    models.routes,
+    records.routes,
     questions.routes,
+    query.routes,
+    access.routes,
     health.routes,
 )
 

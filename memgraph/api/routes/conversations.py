@@ -13,6 +13,7 @@ from memgraph.domain.access import Permission
 from memgraph.domain.events.base import EventBase
 from memgraph.domain.mutations import Outcome
 from memgraph.ids import now, uuid7
+from memgraph.services import invalidation as tags
 
 routes = Routes("conversations")
 
@@ -29,11 +30,17 @@ READ, WRITE = Permission.READ_CONVERSATIONS, Permission.WRITE_CONVERSATIONS
 )
 def create_prompt(call: Call, session_id: str) -> Answer:
     """Record a prompt in a session. The session comes to be with its first prompt."""
-    event = _event(ev.PromptEvent, call.body, session={"id": session_id})
+    about = {name: getattr(call.body, name) for name in res.SAID_OF_SESSIONS}
+    event = _event(ev.PromptEvent, call.body, *about, session={"id": session_id, **about})
     return _record(call, event, f"/prompts/{event.event_id}")
 
 
-@routes.get("/prompts/<id:prompt_id>", permission=READ, answers=res.Prompt)
+@routes.get(
+    "/prompts/<id:prompt_id>",
+    permission=READ,
+    answers=res.Prompt,
+    cached=lambda prompt_id: tags.node("Prompt", (prompt_id,)),
+)
 def read_prompt(call: Call, prompt_id: str) -> Answer:
     """Read a prompt with what it points to."""
     return Answer(call.services.nodes.get(call.tenant_id, "Prompt", (prompt_id,)))
@@ -53,7 +60,12 @@ def create_response(call: Call, prompt_id: str) -> Answer:
     return _record(call, event, f"/responses/{event.event_id}")
 
 
-@routes.get("/responses/<id:response_id>", permission=READ, answers=res.Response)
+@routes.get(
+    "/responses/<id:response_id>",
+    permission=READ,
+    answers=res.Response,
+    cached=lambda response_id: tags.node("Response", (response_id,)),
+)
 def read_response(call: Call, response_id: str) -> Answer:
     """Read a response with what it points to."""
     return Answer(call.services.nodes.get(call.tenant_id, "Response", (response_id,)))
@@ -74,7 +86,12 @@ def create_tool_invocation(call: Call, response_id: str) -> Answer:
     return _record(call, event, f"/tool-invocations/{invocation_id}", id_=invocation_id)
 
 
-@routes.get("/tool-invocations/<id:invocation_id>", permission=READ, answers=res.ToolInvocation)
+@routes.get(
+    "/tool-invocations/<id:invocation_id>",
+    permission=READ,
+    answers=res.ToolInvocation,
+    cached=lambda invocation_id: tags.node("ToolInvocation", (invocation_id,)),
+)
 def read_tool_invocation(call: Call, invocation_id: str) -> Answer:
     """Read a tool invocation."""
     return Answer(call.services.nodes.get(call.tenant_id, "ToolInvocation", (invocation_id,)))
@@ -119,11 +136,12 @@ def create_score(call: Call) -> Answer:
     return _record(call, _event(ev.ScoreEvent, call.body))
 
 
-def _event(event: type[EventBase], body: Any, **known: Any) -> Any:
-    said = {name: getattr(body, name) for name in body.model_fields_set - {"id", "timestamp"}}
-    return event(
-        event_id=body.id or uuid7(), timestamp=body.timestamp or now(), **{**said, **known}
-    )
+def _event(event: type[EventBase], body: Any, *elsewhere: str, **known: Any) -> Any:
+    """The event that a body says; the fields ``elsewhere`` are in ``known``."""
+    left_out = {"id", "event_id", "timestamp", *elsewhere}
+    said = {name: getattr(body, name) for name in body.model_fields_set - left_out}
+    named = getattr(body, "event_id", None) or getattr(body, "id", None)
+    return event(event_id=named or uuid7(), timestamp=body.timestamp or now(), **said, **known)
 
 
 def _record(call: Call, event: Any, place: str | None = None, *, id_: str = "") -> Answer:

@@ -9,9 +9,11 @@ from pydantic import Field
 
 from memgraph.api.answers import Answer
 from memgraph.api.operations import Call, Routes
-from memgraph.api.schemas import Parameters, Resource
+from memgraph.api.schemas import Parameters
+from memgraph.api.shapes import Impact, Lineage, Thread
 from memgraph.domain.access import Permission
 from memgraph.services import lineage as shapes
+from memgraph.services.invalidation import any_write
 
 routes = Routes("questions")
 
@@ -23,10 +25,6 @@ class ThreadParameters(Parameters):
     limit: int = Field(1_000, ge=1, le=10_000, description="Prompts at most.")
 
 
-class Thread(Resource):
-    """A session with its prompts, responses, tools, handoffs, costs and scores, in order."""
-
-
 class LineageParameters(Parameters):
     direction: Literal["up", "down", "both"] = Field(
         "up", description="Where it came from, what came of it, or both."
@@ -34,16 +32,8 @@ class LineageParameters(Parameters):
     depth: int | None = Field(None, ge=1, le=12, description="Steps followed.")
 
 
-class Lineage(Resource):
-    """Nodes and edges from a root; `cuts` says which bound kept something out."""
-
-
 class ImpactParameters(Parameters):
     limit: int = Field(10_000, ge=1, le=100_000, description="Prompts at most.")
-
-
-class Impact(Resource):
-    """Sessions, agents, scores and cost that depend on something."""
 
 
 @routes.get(
@@ -51,6 +41,7 @@ class Impact(Resource):
     permission=READ,
     query=ThreadParameters,
     answers=Thread,
+    cached=any_write,
 )
 def read_thread(call: Call, session_id: str) -> Answer:
     """Read the conversation of a session."""
@@ -59,7 +50,13 @@ def read_thread(call: Call, session_id: str) -> Answer:
     )
 
 
-@routes.get("/lineage/<kind>/<id:id_>", permission=READ, query=LineageParameters, answers=Lineage)
+@routes.get(
+    "/lineage/<kind>/<id:id_>",
+    permission=READ,
+    query=LineageParameters,
+    answers=Lineage,
+    cached=any_write,
+)
 def read_lineage(call: Call, kind: str, id_: str) -> Answer:
     """Follow lineage from a node. `Accept: application/graphml+xml` answers GraphML."""
     bounds = call.services.settings.lineage
@@ -77,7 +74,13 @@ def read_lineage(call: Call, kind: str, id_: str) -> Answer:
     return Answer(found)
 
 
-@routes.get("/impact/<kind>/<id:id_>", permission=READ, query=ImpactParameters, answers=Impact)
+@routes.get(
+    "/impact/<kind>/<id:id_>",
+    permission=READ,
+    query=ImpactParameters,
+    answers=Impact,
+    cached=any_write,
+)
 def read_impact(call: Call, kind: str, id_: str) -> Answer:
     """Tell what depends on a template, model, document or tool."""
     return Answer(

@@ -145,7 +145,8 @@ class Restorer:
         write_id = random_int63()  # the same in every attempt
 
         def attempt(transaction: neo4j.Transaction) -> Any:
-            return work(Transaction(transaction, self._tenant_id, write_id))
+            tx = Transaction(transaction, self._tenant_id, write_id, self._graph.watch)
+            return work(tx)
 
         return self._graph.write(attempt)
 

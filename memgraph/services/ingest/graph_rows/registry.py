@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memgraph.domain import events as ev
-from memgraph.domain.mutations import Change, Mutation, Ref
+from memgraph.domain.mutations import WEAK, Change, Mutation, Ref
 from memgraph.services.ingest.graph_rows.building import edge, fact, mention, text_sha256
 
 
@@ -48,8 +48,10 @@ def map_model(event: ev.ModelEvent, m: Mutation) -> None:
         return
     ref: Ref = ("ModelVersion", (event.model.id, version.version))
     said = version.model_dump(exclude={"version", "previous_version"})
-    said["valid_from"] = version.valid_from or event.timestamp
     m.changes.append(Change(ref, said))
+    if version.valid_from is None:
+        # A later word about the version says nothing of when its price began.
+        m.changes.append(Change(ref, {"valid_from": event.timestamp}, rank=WEAK))
     edge(m, ref, "VERSION_OF", model)
     if version.previous_version:
         previous = mention(m, "ModelVersion", event.model.id, version.previous_version)

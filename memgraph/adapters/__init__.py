@@ -1,0 +1,1 @@
+"""Ports of the services on Redis, in memory and over HTTP. Each works alone."""

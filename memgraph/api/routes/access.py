@@ -1,0 +1,76 @@
+"""API keys of the caller's tenant."""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime, Field
+
+from memgraph.api import resources as res
+from memgraph.api.answers import Answer
+from memgraph.api.operations import API, Call, Routes
+from memgraph.api.schemas import RequestPart, Resource, resource_of
+from memgraph.domain.access import Permission, Role
+from memgraph.domain.events.base import Name
+
+routes = Routes("access")
+
+MANAGE = Permission.MANAGE_ACCESS
+
+ApiKey = resource_of(res.MODEL.nodes["ApiKey"])
+
+
+class NewApiKey(RequestPart):
+    """A credential that is wanted."""
+
+    name: Name = Field(description="What people call it.")
+    roles: list[Role] = Field(min_length=1, max_length=10, description="Roles it acts in.")
+    scopes: list[Permission] = Field(
+        [], max_length=100, description="Permissions it is narrowed to; none: all of its roles."
+    )
+    expires_at: AwareDatetime | None = Field(None, description="When it stops to work; else never.")
+
+
+class IssuedApiKey(ApiKey):  # type: ignore[misc,valid-type]
+    """A new credential with its secret."""
+
+    api_key: str = Field(description="Send it as `Authorization: Bearer`. It is not shown again.")
+
+
+class ApiKeys(Resource):
+    """The keys of the tenant, newest first."""
+
+    items: list[ApiKey]  # type: ignore[valid-type]
+
+
+@routes.get("/api-keys", permission=MANAGE, answers=ApiKeys)
+def list_api_keys(call: Call) -> Answer:
+    """List the keys of the tenant, revoked ones too."""
+    return Answer({"items": call.services.access.list_keys(call.tenant_id)})
+
+
+@routes.post(
+    "/api-keys",
+    permission=MANAGE,
+    body=NewApiKey,
+    answers=IssuedApiKey,
+    status=201,
+    example={"name": "nightly import", "roles": ["service"], "scopes": ["conversations:write"]},
+)
+def create_api_key(call: Call) -> Answer:
+    """Make a key. It can do no more than you may, and is shown only now."""
+    sent = call.body
+    kept, key = call.services.access.issue_key(
+        call.principal,
+        name=sent.name,
+        roles=sent.roles,
+        scopes=sent.scopes,
+        expires_at=sent.expires_at,
+    )
+    place = f"{API}/api-keys/{kept['key_id']}"
+    return Answer({**kept, "api_key": key}, headers={"Location": place})
+
+
+@routes.delete("/api-keys/<id:key_id>", permission=MANAGE, status=204)
+def revoke_api_key(call: Call, key_id: str) -> Answer:
+    """Revoke a key at once. Revoking it again does no harm."""
+    call.services.access.revoke_key(call.tenant_id, key_id)
+    return Answer()

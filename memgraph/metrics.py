@@ -1,0 +1,139 @@
+"""Every metric, declared once: name, kind, unit, labels, meaning. No library, no figures.
+
+Labels hold names out of code (operations, statements, labels of the graph, codes of errors)
+and never what callers send.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+PREFIX = "llm_memory_graph_"
+
+UNMATCHED = "unmatched"
+"""Operation of requests that no route takes."""
+
+Kind = Literal["counter", "gauge", "histogram"]
+Merge = Literal["livesum", "livemax", "livemostrecent"]
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of every histogram, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric; ``merge`` says how the gauges of several workers become one figure."""
+
+    short: str
+    kind: Kind
+    meaning: str
+    unit: str = ""
+    labels: tuple[str, ...] = ()
+    merge: Merge = "livesum"
+
+    @property
+    def name(self) -> str:
+        """The name that is scraped; a library adds `_bucket`, `_sum`, `_count` to histograms."""
+        return PREFIX + self.short
+
+
+REQUESTS = Metric(
+    "http_requests_total",
+    "counter",
+    "Requests answered, by operation.",
+    labels=("operation", "method", "status"),
+)
+REQUEST_SECONDS = Metric(
+    "http_request_duration_seconds",
+    "histogram",
+    "Time from a request's arrival to the last byte of its answer.",
+    "seconds",
+    ("operation",),
+)
+
+QUERIES = Metric(
+    "queries_total",
+    "counter",
+    "Reading statements run, by name; `status` is `ok` or the code of the error.",
+    labels=("type", "status"),
+)
+QUERY_SECONDS = Metric(
+    "query_duration_seconds",
+    "histogram",
+    "Time of a reading statement until its last row was taken.",
+    "seconds",
+    ("type",),
+)
+WRITE_STATEMENT_SECONDS = Metric(
+    "graph_write_duration_seconds",
+    "histogram",
+    "Time of a statement inside a writing transaction, by name.",
+    "seconds",
+    ("operation_type",),
+)
+
+WRITE_SECONDS = Metric(
+    "write_latency_seconds",
+    "histogram",
+    "Time of a batch from its first statement to its commit, retries included.",
+    "seconds",
+    ("storage_backend",),
+)
+WRITE_ATTEMPTS = Metric(
+    "write_attempts_total", "counter", "Transactions begun for batches; more than batches: retries."
+)
+WRITE_FAILURES = Metric(
+    "write_failures_total",
+    "counter",
+    "Batches of which nothing was written, by the code of the error.",
+    labels=("code",),
+)
+EVENTS_RECEIVED = Metric(
+    "events_received_total",
+    "counter",
+    "Events given to the writer, by what they are about and where they came from.",
+    labels=("event_type", "source"),
+)
+EVENTS_PROCESSED = Metric(
+    "events_processed_total",
+    "counter",
+    "Events that a commit settled; `status` is stored, duplicate, rejected or dead_lettered.",
+    labels=("event_type", "status"),
+)
+NODES_CREATED = Metric("nodes_created_total", "counter", "Nodes that the writer created.")
+EDGES_CREATED = Metric("edges_created_total", "counter", "Relationships that the writer created.")
+
+RECORDER_WAITING = Metric(
+    "recorder_waiting", "gauge", "Single writes that wait for their shared commit."
+)
+PERMITS_LIMIT = Metric("permits_limit", "gauge", "Statements that may run at the same time.")
+PERMITS_ACTIVE = Metric("permits_active", "gauge", "Permits in use.")
+PERMITS_PEAK = Metric(
+    "permits_peak", "gauge", "Most permits that one worker ever had in use.", merge="livemax"
+)
+PERMITS_GRANTED = Metric("permits_granted_total", "counter", "Permits handed out.")
+PERMITS_REFUSED = Metric(
+    "permits_refused_total", "counter", "Times that no permit came free in time."
+)
+PERMITS_FAILED = Metric(
+    "permits_failed_total", "counter", "Operations that ended with an error while they held one."
+)
+PERMITS_WAIT_SECONDS = Metric(
+    "permits_wait_seconds_total", "counter", "Time spent waiting for permits.", "seconds"
+)
+
+CACHE_HITS = Metric("cache_hits_total", "counter", "Reads that the cache answered.")
+CACHE_MISSES = Metric("cache_misses_total", "counter", "Reads that the graph had to answer.")
+CACHE_FAILURES = Metric(
+    "cache_failures_total", "counter", "Times that the store behind the cache did not answer."
+)
+CACHE_HIT_RATE = Metric(
+    "cache_hit_rate",
+    "gauge",
+    "Share of the reads that the cache answered since its worker began, of the one asked last.",
+    "percent",
+    merge="livemostrecent",
+)
+
+ALL: tuple[Metric, ...] = tuple(m for m in globals().values() if isinstance(m, Metric))

@@ -1,0 +1,82 @@
+"""How often callers may ask: a bucket for each credential and one for its tenant."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+from pydantic import ValidationError
+
+from memgraph.domain.access import Principal
+from memgraph.domain.mutations import Key
+from memgraph.services.ports import Bucket, Decision, Limiter
+from memgraph.settings import LimitSettings, Rates
+
+RATES_LIFE_S = 10.0
+"""So long other limits of a tenant may take to have an effect."""
+MOST_TENANTS = 10_000
+
+_log = structlog.get_logger()
+
+
+class ReadsNodes(Protocol):
+    """What limits need of the graph."""
+
+    def find(self, tenant_id: str, label: str, key: Key) -> dict[str, Any] | None: ...
+
+
+@dataclass(eq=False)
+class Limits:
+    """Take tokens for callers. ``shared`` counts for all processes, ``alone`` for this one."""
+
+    settings: LimitSettings
+    nodes: ReadsNodes
+    shared: Limiter
+    alone: Limiter
+    _known: OrderedDict[str, tuple[float, Rates]] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take_address(self, address: str) -> Decision:
+        """A token of an address, before anybody looks at what it sent."""
+        rate = self.settings
+        bucket = Bucket("address", address, rate.address_per_s, rate.address_burst)
+        return self.alone.take([bucket])
+
+    def take(self, principal: Principal) -> Decision:
+        """A token of the credential and one of the tenant."""
+        tenant_id = principal.tenant_id
+        rates = self._rates(tenant_id)
+        client = f"{tenant_id}\x00{principal.subject}"
+        return self.shared.take(
+            [
+                Bucket("client", client, rates.client_per_s, rates.client_burst),
+                Bucket("tenant", tenant_id, rates.tenant_per_s, rates.tenant_burst),
+            ]
+        )
+
+    def _rates(self, tenant_id: str) -> Rates:
+        with self._lock:
+            until, rates = self._known.get(tenant_id, (0.0, self.settings))
+        if until > time.monotonic():
+            return rates
+        rates = self._read(tenant_id)
+        with self._lock:
+            self._known[tenant_id] = (time.monotonic() + RATES_LIFE_S, rates)
+            while len(self._known) > MOST_TENANTS:
+                self._known.popitem(last=False)
+        return rates
+
+    def _read(self, tenant_id: str) -> Rates:
+        tenant = self.nodes.find(tenant_id, "Tenant", ())
+        said = tenant.get("limits") if tenant else None
+        names = set(Rates.model_fields)
+        known = {n: v for n, v in said.items() if n in names} if isinstance(said, dict) else {}
+        try:
+            return Rates(**{**self.settings.model_dump(include=names), **known})
+        except ValidationError:
+            _log.warning("limits of the tenant are wrong", tenant_id=tenant_id)
+            return self.settings

@@ -1,0 +1,135 @@
+"""Figures of what the graph and the recorder do, taken from outside so that neither knows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from memgraph import metrics, telemetry
+from memgraph.domain.errors import MemgraphError
+from memgraph.domain.mutations import Mutation, WriteResult
+from memgraph.graph.permits import PermitFigures
+from memgraph.graph.session import Mode, Watch
+from memgraph.metrics import Metric
+from memgraph.services.ports import CacheFigures, Meters
+from memgraph.services.recording import WritesBatches
+
+BACKEND = "neo4j"
+
+
+class NullMeters:
+    """Keeps nothing."""
+
+    def count(self, metric: Metric, amount: float = 1, **labels: str) -> None:
+        return None
+
+    def observe(self, metric: Metric, value: float, **labels: str) -> None:
+        return None
+
+    def set(self, metric: Metric, value: float) -> None:
+        return None
+
+
+def watching(meters: Meters) -> Watch:
+    """What a graph tells of each statement becomes a span and figures by its name."""
+
+    @contextmanager
+    def watch(name: str, mode: Mode) -> Iterator[None]:
+        began = time.perf_counter()
+        status = "ok"
+        try:
+            with telemetry.statement_span(name):
+                yield
+        except MemgraphError as error:
+            status = error.code
+            raise
+        finally:
+            took_s = time.perf_counter() - began
+            if mode == "read":
+                meters.count(metrics.QUERIES, type=name, status=status)
+                meters.observe(metrics.QUERY_SECONDS, took_s, type=name)
+            else:
+                meters.observe(metrics.WRITE_STATEMENT_SECONDS, took_s, operation_type=name)
+
+    return watch
+
+
+@dataclass(frozen=True)
+class MeteredWriter:
+    """A writer whose batches are counted and timed."""
+
+    writer: WritesBatches
+    meters: Meters
+
+    def write(
+        self, tenant_id: str, mutations: Sequence[Mutation], *, source: str = "api"
+    ) -> WriteResult:
+        """Write a batch as the writer does."""
+        kinds = [kind_of(m) for m in mutations]
+        for kind, amount in Counter(kinds).items():
+            self.meters.count(metrics.EVENTS_RECEIVED, amount, event_type=kind, source=source)
+        began = time.perf_counter()
+        try:
+            result = self.writer.write(tenant_id, mutations, source=source)
+        except MemgraphError as error:
+            self.meters.count(metrics.WRITE_FAILURES, code=error.code)
+            raise
+        took_s = time.perf_counter() - began
+        self.meters.observe(metrics.WRITE_SECONDS, took_s, storage_backend=BACKEND)
+        self.meters.count(metrics.WRITE_ATTEMPTS, result.attempts)
+        self.meters.count(metrics.NODES_CREATED, result.nodes_created)
+        self.meters.count(metrics.EDGES_CREATED, result.relationships_created)
+        for (kind, outcome), amount in Counter(zip(kinds, result.outcomes, strict=True)).items():
+            self.meters.count(
+                metrics.EVENTS_PROCESSED, amount, event_type=kind, status=outcome.value
+            )
+        return result
+
+
+def kind_of(mutation: Mutation) -> str:
+    """What an event is about: its node's label or its edge's type."""
+    if mutation.fact is not None:
+        return mutation.fact[0]
+    if mutation.fact_edge is not None:
+        return mutation.fact_edge.type
+    return mutation.changes[0].ref[0] if mutation.changes else "none"
+
+
+@dataclass
+class Sampler:
+    """Takes the figures that others keep for themselves. Threads share it."""
+
+    meters: Meters
+    permits: Callable[[], PermitFigures]
+    limit: int
+    waiting: Callable[[], int]
+    cache: Callable[[], CacheFigures] = CacheFigures
+    _last: dict[Metric, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def sample(self) -> None:
+        """Bring the metrics up to date. Under a lock, so that the last one told is the newest."""
+        with self._lock:
+            permits, cache = self.permits(), self.cache()
+            self.meters.set(metrics.PERMITS_LIMIT, self.limit)
+            self.meters.set(metrics.PERMITS_ACTIVE, permits.active)
+            self.meters.set(metrics.PERMITS_PEAK, permits.peak)
+            self.meters.set(metrics.RECORDER_WAITING, self.waiting())
+            self._reach(metrics.PERMITS_GRANTED, permits.total)
+            self._reach(metrics.PERMITS_REFUSED, permits.timeouts)
+            self._reach(metrics.PERMITS_FAILED, permits.failed)
+            self._reach(metrics.PERMITS_WAIT_SECONDS, permits.wait_ms / 1000)
+            self._reach(metrics.CACHE_HITS, cache.hits)
+            self._reach(metrics.CACHE_MISSES, cache.misses)
+            self._reach(metrics.CACHE_FAILURES, cache.failures)
+            if asked := cache.hits + cache.misses:
+                self.meters.set(metrics.CACHE_HIT_RATE, 100 * cache.hits / asked)
+
+    def _reach(self, metric: Metric, total: float) -> None:
+        """Counters grow by what is new since the last time."""
+        self.meters.count(metric, total - self._last.get(metric, 0.0))
+        self._last[metric] = total

@@ -1,0 +1,88 @@
+"""Serve the API: ``python -m memgraph.wsgi [FILE]`` with the settings of a TOML file.
+
+The server process reads the settings and starts workers. Each worker makes its
+application, and so its connections, for itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from functools import partial
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+from memgraph import telemetry
+from memgraph.adapters.meters import MULTIPROC_DIR, PrometheusMeters, forget_dead_workers
+from memgraph.api import create_app
+from memgraph.bootstrap import build
+from memgraph.domain.errors import MemgraphError
+from memgraph.graph import migrations
+from memgraph.local.tether import tie_to_parent
+from memgraph.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+LOGGING: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {}}}
+"""The server's own lines go where all others go."""
+
+
+def application(settings: Settings, server: int) -> Flask:
+    """Make the application of one worker of the process ``server``."""
+    tie_to_parent(server)
+    telemetry.configure_logging()
+    telemetry.configure_tracing()
+    forget_dead_workers()
+    meters = PrometheusMeters()
+    app = build(settings, meters=meters)
+    # Workers end without `atexit`.
+    Finalize(None, telemetry.flush_traces, exitpriority=0)
+    Finalize(None, app.close, exitpriority=1)
+    return create_app(app.services, meters.registry)
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the schema of a local stack up to date; that of another server is its operator's."""
+    if settings.neo4j.uri:
+        return
+    with build(settings) as app:
+        migrations.apply(app.graph, app.model, migrations.migrations_directory())
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop."""
+    telemetry.configure_logging()
+    migrate(settings)
+    with tempfile.TemporaryDirectory(prefix="memgraph-metrics-") as shared:
+        os.environ[MULTIPROC_DIR] = shared
+        Server(
+            "memgraph",
+            address=settings.api.host,
+            port=settings.api.port,
+            interface=Interfaces.WSGI,
+            workers=settings.api.workers,
+            blocking_threads=settings.api.threads,
+            workers_kill_timeout=settings.api.graceful_timeout_s,
+            respawn_failed_workers=True,
+            log_level=LogLevels.warning,
+            log_dictconfig=LOGGING,
+        ).serve(target_loader=partial(application, settings, os.getpid()), wrap_loader=False)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve with the settings of a file and the environment."""
+    try:
+        serve(load_settings(Path(arguments[0]) if arguments else None))
+    except (MemgraphError, SettingsError) as error:
+        sys.exit(f"memgraph: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,36 @@
+"""Which servers the settings lead to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from memgraph import local
+from memgraph.bootstrap import redis_url
+from memgraph.local import StackState
+from memgraph.local.state import now
+from memgraph.settings import Neo4jSettings, RedisSettings, Settings
+
+LOCAL, CONFIGURED = "redis://:p@127.0.0.1:1/0", "redis://elsewhere:6379/3"
+
+
+@pytest.fixture(autouse=True)
+def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    state = StackState(tmp_path, "bolt://x", None, "neo4j", "p", LOCAL, None, {}, now())
+    monkeypatch.setattr(local, "find", lambda _: state)
+
+
+def test_the_redis_of_the_stack_goes_with_its_neo4j() -> None:
+    assert redis_url(Settings()) == LOCAL
+    assert redis_url(Settings(neo4j=Neo4jSettings(uri="bolt://elsewhere"))) == ""
+
+
+def test_the_configured_redis_comes_first() -> None:
+    redis = RedisSettings(url=SecretStr(CONFIGURED))
+    assert redis_url(Settings(redis=redis)) == CONFIGURED
+    assert (
+        redis_url(Settings(redis=redis, neo4j=Neo4jSettings(uri="bolt://elsewhere"))) == CONFIGURED
+    )
+    assert CONFIGURED not in repr(Settings(redis=redis))
