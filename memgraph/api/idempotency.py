@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from hashlib import blake2b
 from typing import Any
+from uuid import UUID
 
 import orjson
 from flask import Flask, Response, g, request
@@ -17,6 +18,7 @@ from flask import Flask, Response, g, request
 from memgraph.api.answers import JSON
 from memgraph.domain.access import Principal
 from memgraph.domain.errors import InProgress, InvalidInput, PreconditionFailed
+from memgraph.ids import uuid7
 from memgraph.services.ports import AnswerStore, Held
 
 KEPT_S = 86_400.0
@@ -83,6 +85,29 @@ def finish(store: AnswerStore, response: Response) -> None:
         store.keep(name, Held(fingerprint, _pack(response)), KEPT_S)
     else:
         store.release(name)
+
+
+def fresh_id() -> str:
+    """An id for what the caller gave none: the same for the same request under the same key.
+
+    So that a retry finds what was written when nobody was left to keep the answer.
+    """
+    name, fingerprint = g.get("held_name"), g.get("held_fingerprint")
+    if name is None or fingerprint is None:
+        return uuid7()
+    made: str = g.setdefault("made_id", _id_of(name, fingerprint))
+    return made
+
+
+def was_written(id_: str) -> bool:
+    """Whether a known ``id_`` means that this very request was done before, at another time."""
+    return bool(g.get("made_id") == id_)
+
+
+def _id_of(name: str, fingerprint: str) -> str:
+    digest = blake2b(f"{name}\n{fingerprint}".encode(), digest_size=16).digest()
+    # Version 8 (RFC 9562): what the bits mean is ours.
+    return str(UUID(int=int.from_bytes(digest, "big") & ~(0xF << 76) | (8 << 76)))
 
 
 def _fingerprint() -> str:

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from flask import g
 from werkzeug.test import TestResponse
 
-from memgraph.api import versions
+from memgraph.api import idempotency, versions
 from memgraph.domain.access import Role
+from memgraph.services.ports import AnswerStore
 from memgraph.services.recording import Recorder
 from tests.api.conftest import Caller, CallerAs, Serve
 
@@ -26,6 +28,11 @@ def once(
 
 def prompts(api: Caller) -> int:
     return len(api.get("/sessions/s/thread").json["prompts"])
+
+
+def _forget(store: AnswerStore) -> None:
+    if (name := g.pop("held_name", None)) is not None:
+        store.release(name)
 
 
 class TestIdempotencyKey:
@@ -63,6 +70,16 @@ class TestIdempotencyKey:
     def test_a_refusal_is_not_kept(self, api: Caller) -> None:
         assert once(api, "k", {"prompt": {"text": 7}}).status_code == 422
         assert once(api, "k").status_code == 201
+
+    def test_a_retry_after_the_answer_was_lost_writes_nothing_again(
+        self, api: Caller, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # As when a worker dies between its commit and the answer.
+        monkeypatch.setattr(idempotency, "finish", lambda store, response: _forget(store))
+        first, second = once(api, "k"), once(api, "k")
+        assert (first.status_code, second.status_code) == (201, 200)
+        assert second.json == {"id": first.json["id"], "outcome": "duplicate"}
+        assert prompts(api) == 1
 
     def test_keys_of_those_who_may_not_are_free(self, api: Caller, caller: CallerAs) -> None:
         reader = caller(Role.DATA_SCIENTIST)

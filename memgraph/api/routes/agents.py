@@ -8,12 +8,12 @@ from pydantic import Field
 
 from memgraph.api import resources as res
 from memgraph.api.answers import Answer
+from memgraph.api.idempotency import fresh_id
 from memgraph.api.operations import API, Call, Routes
 from memgraph.api.schemas import Resource, moment_of
 from memgraph.domain.access import Permission
 from memgraph.domain.events.conversation import AgentBody
 from memgraph.domain.mutations import Outcome
-from memgraph.ids import uuid7
 
 routes = Routes("agents")
 
@@ -69,7 +69,7 @@ class AgentNetwork(Resource):
 )
 def create_agent(call: Call) -> Answer:
     """Register an agent, or say more of a known one. It is active unless you say otherwise."""
-    body = _body(call.body, call.body.id or uuid7())
+    body = _body(call.body, call.body.id or fresh_id())
     agent, outcome = call.services.agents.register(call.tenant_id, body, moment_of(call.body))
     status = 201 if outcome is Outcome.STORED else 200
     return Answer(agent, status, {"Location": f"{API}/agents/{body.id}"})

@@ -6,13 +6,15 @@ from typing import Any
 
 from memgraph.api import resources as res
 from memgraph.api.answers import Answer
+from memgraph.api.idempotency import fresh_id, was_written
 from memgraph.api.operations import API, Call, Routes
 from memgraph.api.schemas import Created
 from memgraph.domain import events as ev
 from memgraph.domain.access import Permission
+from memgraph.domain.errors import Conflict
 from memgraph.domain.events.base import EventBase
 from memgraph.domain.mutations import Outcome
-from memgraph.ids import now, uuid7
+from memgraph.ids import now
 from memgraph.services import invalidation as tags
 
 routes = Routes("conversations")
@@ -81,7 +83,7 @@ def read_response(call: Call, response_id: str) -> Answer:
 )
 def create_tool_invocation(call: Call, response_id: str) -> Answer:
     """Record that a response calls a tool."""
-    invocation_id = call.body.id or uuid7()
+    invocation_id = call.body.id or fresh_id()
     event = _event(ev.ToolEvent, call.body, invocation_id=invocation_id, response_id=response_id)
     return _record(call, event, f"/tool-invocations/{invocation_id}", id_=invocation_id)
 
@@ -141,11 +143,16 @@ def _event(event: type[EventBase], body: Any, *elsewhere: str, **known: Any) -> 
     left_out = {"id", "event_id", "timestamp", *elsewhere}
     said = {name: getattr(body, name) for name in body.model_fields_set - left_out}
     named = getattr(body, "event_id", None) or getattr(body, "id", None)
-    return event(event_id=named or uuid7(), timestamp=body.timestamp or now(), **said, **known)
+    return event(event_id=named or fresh_id(), timestamp=body.timestamp or now(), **said, **known)
 
 
 def _record(call: Call, event: Any, place: str | None = None, *, id_: str = "") -> Answer:
-    outcome = call.services.conversations.record(call.tenant_id, event)
+    try:
+        outcome = call.services.conversations.record(call.tenant_id, event)
+    except Conflict:
+        if not was_written(event.event_id):
+            raise
+        outcome = Outcome.DUPLICATE
     status = 201 if outcome is Outcome.STORED else 200
     headers = {"Location": API + place} if place else {}
     return Answer({"id": id_ or event.event_id, "outcome": outcome.value}, status, headers)

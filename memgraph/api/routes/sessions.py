@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from memgraph.api import resources as res
 from memgraph.api.answers import Answer
+from memgraph.api.idempotency import fresh_id
 from memgraph.api.operations import Call, Routes
 from memgraph.api.schemas import moment_of
 from memgraph.domain.access import Permission
 from memgraph.domain.events.conversation import SessionBody
 from memgraph.domain.mutations import Outcome
-from memgraph.ids import uuid7
 
 routes = Routes("sessions")
 
@@ -30,7 +30,7 @@ def create_session(call: Call) -> Answer:
     Answers 200 when there is a session with this id already and nothing is new.
     """
     said = call.body.model_dump(exclude=_MOMENT, exclude_none=True)
-    body = SessionBody(**{"id": uuid7(), **said})
+    body = SessionBody(**{"id": fresh_id(), **said})
     moment = moment_of(call.body)
     session, outcome = call.services.sessions.create(call.tenant_id, body, moment)
     status = 201 if outcome is Outcome.STORED else 200

@@ -8,12 +8,13 @@ from pydantic import AwareDatetime, Field
 
 from memgraph.api import resources as res
 from memgraph.api.answers import Answer
+from memgraph.api.idempotency import fresh_id
 from memgraph.api.operations import API, Call, Routes
 from memgraph.api.schemas import Created, Parameters, Resource
 from memgraph.domain.access import Permission
 from memgraph.domain.events.registry import TemplateBody
 from memgraph.domain.mutations import Outcome
-from memgraph.ids import now, uuid7
+from memgraph.ids import now
 
 routes = Routes("templates")
 
@@ -81,7 +82,7 @@ def create_template(call: Call) -> Answer:
     """Register the first version of a template."""
     sent = call.body
     said = {n: getattr(sent, n) for n in sent.model_fields_set - {"id", "timestamp", "version"}}
-    body = TemplateBody(**said, id=sent.id or uuid7(), version=sent.version)
+    body = TemplateBody(**said, id=sent.id or fresh_id(), version=sent.version)
     template, outcome = call.services.templates.register(
         call.tenant_id, body, sent.timestamp or now()
     )
@@ -152,7 +153,7 @@ def instantiate_template(call: Call, template_id: str) -> Answer:
         version=sent.version,
         bindings=sent.bindings,
         session_id=sent.session_id,
-        prompt={**prompt, "event_id": sent.id or uuid7(), "timestamp": sent.timestamp or now()},
+        prompt={**prompt, "event_id": sent.id or fresh_id(), "timestamp": sent.timestamp or now()},
     )
     status = 201 if outcome is Outcome.STORED else 200
     return Answer(made, status, {"Location": f"{API}/prompts/{made['id']}"})
