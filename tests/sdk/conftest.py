@@ -22,6 +22,7 @@ from memgraph.domain.access import Permission, Role
 from memgraph.domain.schema import GraphModel
 from memgraph.graph.session import Graph
 from memgraph.settings import Settings
+from tests.api.conftest import WIDE
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def scripted() -> Iterator[Scripted]:
 
 @pytest.fixture(scope="session")
 def parts(graph: Graph, model: GraphModel) -> App:
-    return App(Settings(), model, graph)
+    return App(Settings(limits=WIDE), model, graph)
 
 
 @pytest.fixture(scope="session")
