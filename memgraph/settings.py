@@ -19,6 +19,8 @@ from pydantic_settings.sources import PydanticBaseSettingsSource
 PREFIX = "MEMGRAPH_"
 _OTHER_PREFIXES = ("MEMGRAPH_TEST_",)
 """Read by the tests, not settings."""
+CLIENT_VARIABLES = frozenset({"MEMGRAPH_URL", "MEMGRAPH_API_KEY"})
+"""Read by the Python client, which may run in the same shell."""
 
 
 Algorithm = Literal[
@@ -227,6 +229,8 @@ def _refuse_unknown_variables() -> None:
     known = {variable for variable, _ in variables()}
     for name in os.environ:
         if not name.startswith(PREFIX) or name.startswith(_OTHER_PREFIXES):
+            continue
+        if name in CLIENT_VARIABLES:
             continue
         if name.removesuffix("_FILE") not in known:
             raise SettingsError(f"{name} is not a setting; `memgraph config` lists them")

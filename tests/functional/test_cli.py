@@ -304,6 +304,13 @@ class TestShape:
         assert ended.value.code == 2
         assert said in capsys.readouterr().err
 
+    def test_what_the_python_client_reads_does_no_harm(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MEMGRAPH_URL", "http://127.0.0.1:8080")
+        monkeypatch.setenv("MEMGRAPH_API_KEY", "mg_x.y.z")
+        assert run("config", "--json").code == 0
+
     def test_without_a_server_the_command_says_how_to_start_one(
         self,
         monkeypatch: pytest.MonkeyPatch,

@@ -6,7 +6,7 @@ import ast
 import importlib
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -21,13 +21,15 @@ from memgraph.cli import cli
 from memgraph.derive.__main__ import DOCS, current_pages, drifted
 from memgraph.derive.markdown import anchor
 from memgraph.derive.pages import COMMAND
-from memgraph.settings import variables
+from memgraph.domain.errors import MemgraphError
+from memgraph.settings import CLIENT_VARIABLES, variables
 
 ROOT = Path(__file__).parents[2]
 READ_FIRST = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
 PAGES = [ROOT / name for name in READ_FIRST] + sorted((ROOT / "docs").glob("*.md"))
 SHELLS = ("console", "sh", "shell", "bash")
 PARSER = MarkdownIt().enable("table")
+GUIDE = ROOT / "docs" / "api-guide.md"
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=[str(p.relative_to(ROOT)) for p in PAGES])
 
@@ -64,7 +66,21 @@ def shell_lines(page: Path) -> Iterator[str]:
     for block in fences(page, *SHELLS):
         lines = block.replace("\\\n", " ").splitlines()
         prompted = [line[2:] for line in lines if line.startswith("$ ")]
-        yield from prompted or lines
+        yield from whole_commands(prompted or lines)
+
+
+def whole_commands(lines: Iterable[str]) -> Iterator[str]:
+    """Lines joined until their quotes are closed."""
+    text = ""
+    for line in lines:
+        text = f"{text}\n{line}" if text else line
+        try:
+            shlex.split(text, comments=True)
+        except ValueError:
+            continue
+        yield text
+        text = ""
+    assert text == "", "a quote stays open"
 
 
 def commands(page: Path, program: str) -> Iterator[list[str]]:
@@ -153,7 +169,7 @@ def test_every_make_target_exists(page: Path) -> None:
 @every_page
 def test_every_setting_exists(page: Path) -> None:
     known = {name for name, _ in variables()}
-    known |= {f"{name}_FILE" for name in known}
+    known |= {f"{name}_FILE" for name in known} | CLIENT_VARIABLES
     named = set(re.findall(r"\bMEMGRAPH_[A-Z0-9_]*[A-Z0-9]\b", page.read_text()))
     assert {name for name in named if not name.startswith("MEMGRAPH_TEST_")} <= known
 
@@ -166,6 +182,29 @@ def test_python_compiles_and_what_it_imports_exists(page: Path) -> None:
             if isinstance(node, ast.ImportFrom) and node.module:
                 module = importlib.import_module(node.module)
                 assert all(hasattr(module, alias.name) for alias in node.names), node.module
+
+
+def problem_classes(base: type[MemgraphError] = MemgraphError) -> Iterator[type[MemgraphError]]:
+    for error in base.__subclasses__():
+        yield error
+        yield from problem_classes(error)
+
+
+def test_the_guide_says_what_to_do_about_every_problem() -> None:
+    rows = re.findall(r"^\| (\d{3}) \| (`.+?`) \| (.+) \|$", GUIDE.read_text(), re.MULTILINE)
+    told = {
+        (code, int(status), "`Retry-After`" in what)
+        for status, codes, what in rows
+        for code in re.findall(r"`(\w+)`", codes)
+    }
+    all_of_them = {(e.code, e.http_status, e.retryable) for e in problem_classes()}
+    # The rest is nothing that a caller could mend or wait for.
+    assert told == {p for p in all_of_them if p[1] < 500 or p[2]}
+
+
+def test_the_requests_of_a_page_are_among_those_that_are_sent() -> None:
+    with_requests = [p for p in PAGES if list(commands(p, "curl"))]
+    assert with_requests == [ROOT / "README.md", GUIDE]
 
 
 def test_the_pages_give_the_checks_something_to_do() -> None:
