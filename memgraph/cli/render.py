@@ -323,7 +323,8 @@ def _version(value: Row | str) -> str:
 def _table(title: str, rows: list[Row], columns: tuple[str, ...]) -> RenderableType:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for name in columns:
-        table.add_column(name.replace("_", " "))
+        # A key id is short and there to be copied.
+        table.add_column(name.replace("_", " "), no_wrap=name == "key_id")
     for row in rows:
         table.add_row(*(Text(_cell(row.get(name))) for name in columns))
     return table

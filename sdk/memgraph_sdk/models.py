@@ -449,6 +449,8 @@ class Plan(Result):
     access: str
     index: str
     """The index that was entered."""
+    statement: str | None = None
+    """Name of the statement in traces."""
 
 
 class Price(Result):

@@ -114,6 +114,7 @@ class Plan(Resource):
 
     access: Literal["key", "traversal", "fulltext", "vector", "range"]
     index: str = Field(description="The index that was entered.")
+    statement: str | None = Field(None, description="Name of the statement in traces.")
 
 
 class Count(Resource):
