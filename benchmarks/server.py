@@ -54,7 +54,6 @@ def serving(data_dir: Path) -> Iterator[App]:
     running = find(data_dir)
     stack = running or start(
         data_dir,
-        redis=False,
         browser=False,
         detach=False,
         heap_mb=HEAP_MB,

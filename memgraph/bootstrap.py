@@ -23,12 +23,13 @@ from memgraph.graph.search import Searcher
 from memgraph.graph.selector import Selector
 from memgraph.graph.session import Graph, OnWait, unwatched
 from memgraph.graph.writer import Writer
-from memgraph.services.access import Access, VerifiesTokens
+from memgraph.services.access import Access, KeepsKeys, VerifiesTokens
 from memgraph.services.agents import Agents
 from memgraph.services.catalogue import Services
 from memgraph.services.conversations import Conversations
 from memgraph.services.cursors import Cursors
 from memgraph.services.invalidation import Invalidation
+from memgraph.services.known_keys import KnownKeys
 from memgraph.services.limits import Limits
 from memgraph.services.metering import MeteredWriter, NullMeters, Sampler, watching
 from memgraph.services.models import Models
@@ -106,7 +107,7 @@ class App:
             model=self.model,
             reader=reader,
             nodes=nodes,
-            access=Access(CredentialStore(graph, self.model), self.tokens),
+            access=Access(self._keys(CredentialStore(graph, self.model)), self.tokens),
             sessions=Sessions(recorder, nodes, reader, deletion),
             conversations=Conversations(recorder, nodes),
             agents=Agents(recorder, nodes, reader),
@@ -126,6 +127,10 @@ class App:
             answers=self.shared.answers,
             limits=Limits(limits, nodes, self.shared.limiter, self.shared.alone),
         )
+
+    def _keys(self, store: CredentialStore) -> KeepsKeys:
+        # Without Redis a command in another process could not tell that it revoked a key.
+        return KnownKeys(store, self.shared.cache) if self.redis_url else store
 
     def _questions(self, graph: Graph) -> Questions:
         return Questions(

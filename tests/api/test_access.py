@@ -7,9 +7,17 @@ from typing import Any
 
 import pytest
 
+from memgraph.adapters.cache import Entries, InMemoryCache
 from memgraph.domain.access import Permission, Role
+from memgraph.domain.errors import Unauthenticated
+from memgraph.domain.schema import GraphModel
+from memgraph.graph.credentials import CredentialStore
+from memgraph.graph.session import Graph
 from memgraph.ids import iso, now
-from tests.api.conftest import Caller, CallerAs
+from memgraph.services.access import Access
+from memgraph.services.known_keys import KnownKeys
+from tests.api.conftest import Caller, CallerAs, Serve
+from tests.support.recording import RecordingGraph
 
 NEW = {"name": "import", "roles": ["service"]}
 
@@ -109,3 +117,42 @@ class TestNobodyGrantsMoreThanTheyHave:
         assert client.get("/api-keys").status_code == 403
         assert client.post("/api-keys", NEW).status_code == 403
         assert client("DELETE", "/api-keys/none").status_code == 403
+
+
+class TestKnownKeys:
+    """Keys are looked up once where all processes share a Redis."""
+
+    def test_a_key_revoked_elsewhere_ends_at_once(self, serve: Serve, redis_url: str) -> None:
+        one, other = serve(redis_url), serve(redis_url)
+        sent = Caller(one.app, other.credential)
+        assert [sent.get("/sessions/none").status_code for _ in range(2)] == [404, 404]
+        key_id = str(other.credential).split(".")[1]
+        assert Caller(other.app, one.credential)("DELETE", f"/api-keys/{key_id}").status_code == 204
+        assert sent.get("/sessions/none").status_code == 401
+
+    def test_a_wrong_secret_is_wrong_though_the_key_is_known(
+        self, serve: Serve, redis_url: str
+    ) -> None:
+        api = serve(redis_url)
+        assert api.get("/sessions/none").status_code == 404
+        forged = str(api.credential)[:-4] + "AAAA"
+        assert Caller(api.app, forged).get("/sessions/none").status_code == 401
+
+    def test_the_graph_is_asked_once(self, graph: Graph, model: GraphModel, tenant: str) -> None:
+        asked = RecordingGraph(graph)
+        keys = KnownKeys(
+            CredentialStore(asked, model), InMemoryCache(Entries(most=10, most_bytes=100_000))
+        )
+        access = Access(keys)
+        expires_at = now() + timedelta(hours=1)
+        kept, key = access.create_key(tenant, name="k", roles=[Role.SERVICE], expires_at=expires_at)
+        asked.sent.clear()
+        assert access.authenticate(key) == access.authenticate(key)
+        assert len(asked.sent) == 1
+        known = keys.find_api_key(tenant, kept["key_id"])
+        assert known is not None
+        assert known["expires_at"] == expires_at
+        assert keys.find_api_key(tenant, "none") is keys.find_api_key(tenant, "none") is None
+        access.revoke_key(tenant, kept["key_id"])
+        with pytest.raises(Unauthenticated):
+            access.authenticate(key)
