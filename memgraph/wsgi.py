@@ -21,6 +21,7 @@ from granian.server import Server
 from memgraph import telemetry
 from memgraph.adapters.meters import MULTIPROC_DIR, PrometheusMeters, forget_dead_workers
 from memgraph.api import create_app
+from memgraph.api.limits import REFUSING_THREADS
 from memgraph.bootstrap import build
 from memgraph.domain.errors import MemgraphError
 from memgraph.graph import migrations
@@ -68,7 +69,7 @@ def serve(settings: Settings) -> None:
             port=settings.api.port,
             interface=Interfaces.WSGI,
             workers=settings.api.workers,
-            blocking_threads=settings.api.threads,
+            blocking_threads=settings.api.threads + REFUSING_THREADS,
             workers_kill_timeout=settings.api.graceful_timeout_s,
             respawn_failed_workers=True,
             log_level=LogLevels.warning,

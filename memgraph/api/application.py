@@ -92,9 +92,16 @@ def _before(app: Flask, services: Services) -> None:
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
         versions.negotiate()
 
+    in_work = limits.InWork(services.settings.api.threads)
+
+    @app.teardown_request
+    def _end(error: BaseException | None) -> None:
+        in_work.end()
+
     @app.before_request
     def _limit_address() -> None:
         if not request.path.startswith(UNLIMITED):
+            in_work.begin()
             address = limits.address_of(request.remote_addr)
             limits.check_rate(services.limits.take_address(address))
 

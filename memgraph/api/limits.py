@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+import threading
 import zlib
 from io import RawIOBase
 from itertools import accumulate
@@ -13,7 +14,13 @@ from typing import IO, Any
 from flask import Flask, Request, Response, g
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from memgraph.domain.errors import InvalidInput, RateLimited, TooLarge, UnsupportedMedia
+from memgraph.domain.errors import (
+    InvalidInput,
+    Overloaded,
+    RateLimited,
+    TooLarge,
+    UnsupportedMedia,
+)
 from memgraph.graph.permits import Permits
 from memgraph.services.ports import Decision
 from memgraph.settings import MB, LimitSettings
@@ -21,6 +28,8 @@ from memgraph.settings import MB, LimitSettings
 CHUNK = 65_536
 SPARED_THREADS = 2
 READER_WAIT_MS = 100
+REFUSING_THREADS = 16
+"""Threads of a worker beyond those that answer, so that a refusal does not wait in line."""
 RATIO_FROM = MB
 """Unpacked bytes from which on the ratio counts: short texts may repeat themselves."""
 
@@ -65,6 +74,24 @@ def say_rate(response: Response) -> None:
         f'"{level.bucket.name}";r={level.remaining};t={math.ceil(level.full_in_s)}'
         for level in decision.levels
     )
+
+
+class InWork:
+    """Requests that are being answered: so many at the same time, the next is refused at once."""
+
+    def __init__(self, most: int) -> None:
+        self._free = threading.BoundedSemaphore(most)
+
+    def begin(self) -> None:
+        """Count this request. Raises Overloaded when there are too many."""
+        if not self._free.acquire(blocking=False):
+            raise Overloaded("too many requests are being answered; send it again later")
+        g.is_in_work = True
+
+    def end(self) -> None:
+        """Count it no more."""
+        if g.pop("is_in_work", False):
+            self._free.release()
 
 
 def trust_proxies(app: Flask, count: int) -> None:

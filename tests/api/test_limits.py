@@ -20,7 +20,8 @@ from memgraph.api import limits
 from memgraph.domain.access import Role
 from memgraph.domain.errors import InvalidInput
 from memgraph.graph.session import Graph
-from tests.api.conftest import Caller, Serve
+from memgraph.settings import ApiSettings
+from tests.api.conftest import WIDE, Caller, Serve
 
 
 def retry_after(answer: TestResponse) -> int:
@@ -295,3 +296,29 @@ def test_a_question_that_takes_too_long_is_told_so(
     answer = api.get("/healthz/ready")
     assert (answer.status_code, answer.json["code"]) == (503, "overloaded")
     assert answer.headers["Retry-After"] == "1"
+
+
+def test_more_than_can_be_answered_are_refused_at_once(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = serve(api=ApiSettings(threads=2), limits=WIDE)
+    reader = api.app.extensions["memgraph"].reader
+    entered, gate = threading.Semaphore(0), threading.Event()
+
+    def slow(*_: Any, **__: Any) -> dict[str, Any]:
+        entered.release()
+        assert gate.wait(10)
+        return {"session": {}, "prompts": []}
+
+    monkeypatch.setattr(reader, "get_thread", slow)
+    with ThreadPoolExecutor(2) as pool:
+        busy = [pool.submit(api.get, f"/sessions/{n}/thread") for n in range(2)]
+        assert entered.acquire(timeout=10)
+        assert entered.acquire(timeout=10)
+        refused = api.get("/sessions/3/thread")
+        assert (refused.status_code, refused.json["code"]) == (503, "overloaded")
+        assert refused.headers["Retry-After"] == "1"
+        assert Caller(api.app, None).get("/healthz/live").status_code == 200
+        gate.set()
+        assert [answer.result().status_code for answer in busy] == [200, 200]
+    assert api.get("/sessions/3/thread").status_code == 200
