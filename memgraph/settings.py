@@ -62,7 +62,9 @@ class ApiSettings(_Section):
     workers: int = Field(1, ge=1, le=64, description="Processes that answer requests.")
     # Single writes share a commit with those of other threads: 64 clients got 263 prompts/s with
     # 64 threads, 221 with 32, 180 with 16, in turns on two busy cores; a worker took 135 MB.
-    threads: int = Field(64, ge=1, le=256, description="Requests at the same time per worker; more get 503.")
+    threads: int = Field(
+        64, ge=1, le=256, description="Requests at the same time per worker; more get 503."
+    )
     graceful_timeout_s: int = Field(
         20, ge=1, le=60, description="How long a stopping worker may finish what it began, s."
     )
