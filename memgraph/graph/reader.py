@@ -202,7 +202,8 @@ class Reader:
 
 def _path(errors: list[Row]) -> list[Row]:
     """From the first of ``errors``, which come by distance, to where it began or the farthest."""
-    by_id = {error["error_id"]: error for error in errors}
+    # The nearest of a name, so that each step is nearer than the one before.
+    by_id = {error["error_id"]: error for error in reversed(errors)}
     last: Row | None = next((e for e in errors if not e["goes_on"]), errors[-1])
     path = []
     while last is not None:
