@@ -105,8 +105,8 @@ class Reader:
     def get_error_path(self, tenant_id: str, error_id: str) -> list[Row]:
         """The shortest causal path from an error to where it began. Raises NotFound.
 
-        When the beginning is farther away than the statement looks, or in a cycle,
-        the path ends at the farthest error.
+        When that is farther away than the statement looks, or in a cycle, the path
+        ends at the farthest error.
         """
         rows = self._graph.read(
             query("tools/read_error_path"), tenant_id=tenant_id, error_id=error_id
@@ -201,13 +201,13 @@ class Reader:
 
 
 def _path(errors: list[Row]) -> list[Row]:
-    """From the first of ``errors``, which come by distance, to where it began or the farthest."""
+    """From the first of ``errors``, which come by distance, to the farthest."""
     # The nearest of a name, so that each step is nearer than the one before.
     by_id = {error["error_id"]: error for error in reversed(errors)}
-    last: Row | None = next((e for e in errors if not e["goes_on"]), errors[-1])
+    last: Row | None = errors[-1]
     path = []
     while last is not None:
-        path.append({n: v for n, v in last.items() if n not in ("to", "goes_on")})
+        path.append({n: v for n, v in last.items() if n != "to"})
         last = by_id.get(last["to"])
     return path[::-1]
 

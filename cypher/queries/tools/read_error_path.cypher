@@ -17,7 +17,6 @@ RETURN COLLECT {
   UNWIND walk.led AS x
   WITH x.error AS n, x.to AS to
   RETURN n {.error_id, .error_type, .message, .severity, .created_at, to: to,
-            goes_on: EXISTS { (n)-[:TRIGGERED_BY]->(:Error) },
             invocation: head(COLLECT { MATCH (i:Invocation)-[:CAUSED_ERROR]->(n)
                                        RETURN i {.invocation_id, .model_id, .status} })}
 } AS errors
