@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import stamina
 from pydantic import SecretStr
 
 from memgraph.domain.errors import StackError
@@ -179,8 +178,6 @@ def build(
 
     Raises StackError when no server is configured and no local stack runs.
     """
-    # `on_wait` tells of retries, not a library's log line.
-    stamina.instrumentation.set_on_retry_hooks([])
     server = server_settings(settings)
     graph = Graph(
         open_driver(server),

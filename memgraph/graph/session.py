@@ -60,6 +60,8 @@ class Graph:
         timeout_s: float | None = None,
         stream_timeout_s: float | None = None,
     ) -> None:
+        # `on_wait` tells of retries, not a library's log line.
+        stamina.instrumentation.set_on_retry_hooks([])
         self.driver = driver
         self.database = database
         self.permits = permits or Permits(limit=100, acquire_timeout_ms=5_000)

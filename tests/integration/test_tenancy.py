@@ -307,6 +307,8 @@ STEPS = [
     ("lineage", "response", "r0b"),
     ("lineage", "response", "r0"),
     ("lineage", "prompt", "s-0033-p1"),
+    ("lineage", "response", "unsaid-r2"),
+    ("lineage", "tool_invocation", "unsaid-t"),
 ]
 
 

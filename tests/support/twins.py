@@ -77,7 +77,7 @@ class Twin:
         return f"only-{self.canary}"
 
     def events(self) -> Iterator[bytes]:
-        for event in (*demo.EVENTS, *map(json.loads, small_story())):
+        for event in (*demo.EVENTS, *map(json.loads, small_story()), *_unsaid()):
             yield orjson.dumps(told_by(self.canary, event))
         yield from map(orjson.dumps, self._only_here())
 
@@ -131,6 +131,24 @@ class Twin:
             "event_type": "llm.error.occurred",
             "timestamp": at(7),
             "payload": {"error_type": only, "triggered_by": "err-0020-4", "message": text},
+        }
+
+
+def _unsaid() -> Iterator[Json]:
+    """An answer to what a tool found, whose sender does not say so: lineage infers it."""
+    called = {"tool_calls": [{"id": "unsaid-t", "function": {"name": "x"}}]}
+    yield {
+        "event_id": "unsaid-p",
+        "timestamp": at(1),
+        "prompt": {"text": "q"},
+        "session": {"id": "s1"},
+    }
+    for id_, second, response in (("r1", 2, called), ("r2", 300, {"text": "a"})):
+        yield {
+            "event_id": f"unsaid-{id_}",
+            "timestamp": at(second),
+            "prompt_event_id": "unsaid-p",
+            "response": response,
         }
 
 
