@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from pydantic import SecretStr
 
+from memgraph import telemetry
 from memgraph.bootstrap import build_model
 from memgraph.domain.schema import GraphModel
 from memgraph.graph import migrations
@@ -103,3 +107,17 @@ def conversations() -> Path:
 def prompt_versions() -> Path:
     """Real versions of prompts."""
     return _real_file("prompt_versions.jsonl")
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What is logged, and the logging of before afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    telemetry.configure_logging(stream)
+    yield stream
+    structlog.contextvars.clear_contextvars()
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)

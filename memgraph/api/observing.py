@@ -52,7 +52,7 @@ def observe(app: APIFlask, services: Services, registry: CollectorRegistry | Non
 
         return read_metrics
 
-    app.wsgi_app = observed  # type: ignore
+    app.wsgi_app = observed  # type: ignore[method-assign, assignment]
     app.before_request(_note_operation)
     PrometheusMetrics(
         None,

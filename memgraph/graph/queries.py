@@ -5,7 +5,8 @@ A query file says nothing of tenants, placeholders or tombstones. Loading turns
 ``(p:Prompt&!Placeholder&!Tombstone {tenant_id: $tenant_id, prompt_id: $id})``, at every
 anchor and every hop, and refuses what it cannot do that to: a node that has no label
 and was not bound before, any other form of a node, and ``[:TYPE*]``, which passes nodes
-without a pattern; write ``((:Label)-[:TYPE]->(:Label)){0,32}``.
+without a pattern; write ``ANY SHORTEST (a) ((:Label)-[:TYPE]->(:Label))* (b:Label)``. Not
+``{0,32}``: with a bound the server enumerates trails, which takes for ever where they cross.
 
 A file begins with a header of comment lines ``// name: value``: purpose,
 parameters, columns, index, bound, and ``include`` when it ends like another file.

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-import structlog
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from memgraph import telemetry
 from memgraph.adapters.meters import PrometheusMeters
 from memgraph.api import create_app
 from memgraph.bootstrap import build
@@ -39,19 +36,6 @@ def spans() -> Iterator[InMemorySpanExporter]:
     yield exporter
     # It stays for the rest of the run, but keeps nothing any more.
     provider.shutdown()
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    telemetry.configure_logging(stream)
-    yield stream
-    structlog.contextvars.clear_contextvars()
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @dataclass
