@@ -11,9 +11,14 @@ from pydantic import SecretStr
 from memgraph.domain.errors import StackError
 from memgraph.domain.nodes import NODE_CLASSES
 from memgraph.domain.schema import GraphModel
+from memgraph.domain.values import PiiPolicy
+from memgraph.graph.counts import read_census
 from memgraph.graph.credentials import CredentialStore
+from memgraph.graph.dead_letters import DeadLetterStore
 from memgraph.graph.deletion import Deletion
 from memgraph.graph.driver import open_driver
+from memgraph.graph.embedding import EmbeddingQueue
+from memgraph.graph.hashes import FactHashes
 from memgraph.graph.neighbours import NeighbourReader
 from memgraph.graph.nodes import NodeReader
 from memgraph.graph.permits import Permits
@@ -27,12 +32,34 @@ from memgraph.services.agents import Agents
 from memgraph.services.catalogue import Services
 from memgraph.services.conversations import Conversations
 from memgraph.services.cursors import Cursors
+from memgraph.services.dead_letters import DeadLetters
+from memgraph.services.embeddings import Embeddings
+from memgraph.services.enrichment.registry import GraphRegistry
+from memgraph.services.enrichment.single import Enriching
+from memgraph.services.enrichment.texts import Texts
+from memgraph.services.enrichment.toolbox import Toolbox
+from memgraph.services.ingest.delivery import Delivery
+from memgraph.services.ingest.door import Door
+from memgraph.services.ingest.pipeline import Pipeline
+from memgraph.services.ingest.pressure import (
+    AdaptiveRate,
+    ByteBuffer,
+    CircuitBreaker,
+    Pressure,
+)
 from memgraph.services.invalidation import Invalidation
 from memgraph.services.known_keys import KnownKeys
 from memgraph.services.limits import Limits
-from memgraph.services.metering import MeteredWriter, NullMeters, Sampler, watching
+from memgraph.services.metering import (
+    CENSUS_TIMEOUT_S,
+    Census,
+    MeteredWriter,
+    NullMeters,
+    Sampler,
+    watching,
+)
 from memgraph.services.models import Models
-from memgraph.services.ports import Meters
+from memgraph.services.ports import Embedder, Meters
 from memgraph.services.questions import Questions
 from memgraph.services.readiness import Readiness
 from memgraph.services.recording import Recorder
@@ -46,7 +73,9 @@ if TYPE_CHECKING:
 
 def build_model(settings: Settings) -> GraphModel:
     """Read the classes once, with the metadata keys that settings promote."""
-    return GraphModel.of(NODE_CLASSES, settings.promoted_metadata)
+    return GraphModel.of(
+        NODE_CLASSES, settings.promoted_metadata, dimensions=settings.embedding.dimensions
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,11 +125,15 @@ class App:
         limits = self.settings.limits
         graph = self.graph.bounded(timeout_s=limits.statement_s, stream_timeout_s=limits.stream_s)
         reader, nodes = Reader(graph, self.model), NodeReader(graph, self.model)
-        writer = Writer(graph, self.model, on_written=self.invalidation.written)
+        writer = MeteredWriter(
+            Writer(graph, self.model, on_written=self.invalidation.written), self.meters
+        )
+        toolbox = self._toolbox(graph)
         recorder = Recorder(
-            MeteredWriter(writer, self.meters), committers=self.settings.ingest.writers
+            writer, committers=self.settings.ingest.writers, prepare=Enriching(toolbox)
         )
         deletion = Deletion(graph, self.model, on_deleted=self.invalidation.replaced)
+        pipeline = self._pipeline(toolbox, writer)
         return Services(
             settings=self.settings,
             model=self.model,
@@ -122,10 +155,57 @@ class App:
                 waiting=lambda: recorder.waiting,
                 cache=self.shared.cache.figures,
             ),
+            census=self._census(),
             cache=self.shared.cache,
             answers=self.shared.answers,
             limits=Limits(limits, nodes, self.shared.limiter, self.shared.alone),
+            door=Door(pipeline),
+            dead_letters=DeadLetters(DeadLetterStore(graph, self.model), pipeline),
         )
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """The way in for commands: their statements take the time they need."""
+        return self._pipeline(self._toolbox(self.graph), MeteredWriter(self.writer, self.meters))
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        return DeadLetters(DeadLetterStore(self.graph, self.model), self.pipeline)
+
+    def _toolbox(self, graph: Graph) -> Toolbox:
+        return Toolbox(
+            self.texts,
+            GraphRegistry(Reader(graph, self.model)),
+            FactHashes(graph, self.model).find,
+            NodeReader(graph, self.model),
+            default_policy=PiiPolicy(self.settings.ingest.pii_policy),
+            embeds=self.settings.embedding.model != "none",
+        )
+
+    def _pipeline(self, toolbox: Toolbox, writer: MeteredWriter) -> Pipeline:
+        settings = self.settings.ingest
+        return Pipeline(
+            toolbox,
+            Delivery(writer),
+            self.shared.seen,
+            self.meters,
+            Pressure(
+                ByteBuffer(settings.buffer_bytes),
+                AdaptiveRate(settings.events_per_s, slow_s=settings.slow_write_s),
+                CircuitBreaker(failure_rate=settings.circuit_failure_rate),
+            ),
+        )
+
+    @cached_property
+    def texts(self) -> Texts:
+        # Vocabularies and language models are loaded by the first text.
+        from memgraph.adapters.text import LanguageDetector, TokenCounter
+
+        return Texts(LanguageDetector(), TokenCounter())
+
+    def _census(self) -> Census:
+        graph = self.graph.bounded(timeout_s=CENSUS_TIMEOUT_S, stream_timeout_s=CENSUS_TIMEOUT_S)
+        return Census(self.meters, lambda: read_census(graph, self.model))
 
     def _keys(self, store: CredentialStore) -> KeepsKeys:
         # Without Redis a command in another process could not tell that it revoked a key.
@@ -139,6 +219,30 @@ class App:
             Searcher(graph),
             NeighbourReader(graph),
             Cursors(self.secret.get_secret_value().encode()),
+            self.embedder,
+        )
+
+    @cached_property
+    def embedder(self) -> Embedder | None:
+        """The configured model of vectors; None when there is none or its extra is missing."""
+        from memgraph.adapters.embedders import find_embedder
+
+        return find_embedder(self.settings.embedding)
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        """What gives prompts their vectors. Raises EmbedderUnavailable."""
+        from memgraph.adapters.embedders import open_embedder
+        from memgraph.adapters.segments import open_segments
+
+        embedder, queue = open_embedder(self.settings.embedding), EmbeddingQueue(self.graph)
+        return Embeddings(
+            queue,
+            embedder,
+            open_segments(self.settings.data_dir, embedder),
+            list_tenants=queue.list_tenants,
+            on_changed=self.invalidation.replaced,
+            meters=self.meters,
         )
 
     @cached_property

@@ -26,18 +26,20 @@ def iso(at: datetime) -> str:
 def uuid7() -> str:
     """A UUIDv7 (RFC 9562, method 1): sorted by time, strictly increasing in this process."""
     global _last_ms, _counter
+    # Not under the lock: it lets other threads run, who would wait for the lock.
+    random = int.from_bytes(os.urandom(10), "big")
     with _lock:
         ms = time.time_ns() // 1_000_000
         if ms > _last_ms:
             _last_ms = ms
-            _counter = int.from_bytes(os.urandom(2), "big") & 0x1FF  # headroom below 0xFFF
+            _counter = random >> 71  # 9 of 12 bits: headroom below 0xFFF
         else:
             _counter += 1
             if _counter > 0xFFF:
                 _last_ms += 1
                 _counter = 0
         ms, counter = _last_ms, _counter
-    rand = int.from_bytes(os.urandom(8), "big") & ((1 << 62) - 1)
+    rand = random & ((1 << 62) - 1)
     return str(UUID(int=(ms << 80) | (0x7 << 76) | (counter << 64) | (0b10 << 62) | rand))
 
 

@@ -21,7 +21,8 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 """Upper bounds of every histogram, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity, because figures are looked up by it all the time.
+@dataclass(frozen=True, slots=True, eq=False)
 class Metric:
     """One metric; ``merge`` says how the gauges of several workers become one figure."""
 
@@ -101,8 +102,55 @@ EVENTS_PROCESSED = Metric(
     "Events that a commit settled; `status` is stored, duplicate, rejected or dead_lettered.",
     labels=("event_type", "status"),
 )
+STAGE_SECONDS = Metric(
+    "ingest_stage_duration_seconds",
+    "histogram",
+    "Time of one stage of the pipeline for one batch.",
+    "seconds",
+    ("stage",),
+)
+STAGE_EVENTS = Metric(
+    "ingest_stage_events_total", "counter", "Events that a stage looked at.", labels=("stage",)
+)
+STAGE_ENDED = Metric(
+    "ingest_stage_ended_total",
+    "counter",
+    "Events that a stage took out of the pipeline, by how they ended.",
+    labels=("stage", "status"),
+)
+SOURCE_EVENTS = Metric(
+    "ingest_events_total",
+    "counter",
+    "Events by the door they came in by; `status` is received, stored, duplicate, rejected or "
+    "dead_lettered, and the four add up to the first.",
+    labels=("source", "status"),
+)
+BUFFER_BYTES = Metric(
+    "ingest_buffer_bytes", "gauge", "Bytes of events on their way through the pipeline.", "bytes"
+)
+WRITE_RATE_LIMIT = Metric(
+    "ingest_rate_limit", "gauge", "Events a second that writes may take now.", merge="livemax"
+)
+CIRCUIT_OPEN = Metric(
+    "ingest_circuit_open", "gauge", "Workers whose circuit breaker lets no write through."
+)
 NODES_CREATED = Metric("nodes_created_total", "counter", "Nodes that the writer created.")
 EDGES_CREATED = Metric("edges_created_total", "counter", "Relationships that the writer created.")
+
+GRAPH_NODES = Metric(
+    "graph_nodes_total",
+    "gauge",
+    "Nodes of all tenants by label, placeholders and tombstones included; half a minute old.",
+    labels=("label",),
+    merge="livemostrecent",
+)
+GRAPH_EDGES = Metric(
+    "graph_edges_total",
+    "gauge",
+    "Relationships of all tenants by type; half a minute old.",
+    labels=("type",),
+    merge="livemostrecent",
+)
 
 RECORDER_WAITING = Metric(
     "recorder_waiting", "gauge", "Single writes that wait for their shared commit."
@@ -134,6 +182,39 @@ CACHE_HIT_RATE = Metric(
     "Share of the reads that the cache answered since its worker began, of the one asked last.",
     "percent",
     merge="livemostrecent",
+)
+
+EMBEDDED_TEXTS = Metric(
+    "embedded_texts_total",
+    "counter",
+    "Texts of prompts that left the queue; `outcome` is computed, reused (its vector was known) "
+    "or refused.",
+    labels=("outcome",),
+)
+
+KAFKA_LAG = Metric(
+    "kafka_lag_messages",
+    "gauge",
+    "Records of a topic that this reader's partitions hold and that are not committed yet.",
+    labels=("topic",),
+)
+KAFKA_RECORDS = Metric(
+    "kafka_records_total", "counter", "Records read, by topic.", labels=("topic",)
+)
+KAFKA_BATCHES = Metric(
+    "kafka_batches_total", "counter", "Batches of records settled, by topic.", labels=("topic",)
+)
+KAFKA_PAUSED = Metric(
+    "kafka_paused_partitions", "gauge", "Partitions that wait until what was read is settled."
+)
+KAFKA_REBALANCES = Metric(
+    "kafka_rebalances_total", "counter", "Times that partitions came, went or were lost."
+)
+KAFKA_COPIES = Metric(
+    "kafka_dead_letter_copies_total",
+    "counter",
+    "Copies of dead letters appended to `<topic>.dlq`, by topic.",
+    labels=("topic",),
 )
 
 ALL: tuple[Metric, ...] = tuple(m for m in globals().values() if isinstance(m, Metric))

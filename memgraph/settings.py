@@ -30,6 +30,7 @@ MB = 1_024 * 1_024
 
 PropertyName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 """Metadata keys that can become the name of a property."""
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
 
 class _Section(BaseModel):
@@ -52,6 +53,23 @@ class IngestSettings(_Section):
     writers: int = Field(2, ge=1, le=16, description="Transactions at the same time.")
     wait_for_server_s: float = Field(
         600.0, ge=0, description="How long ingestion waits for a server that went away, s."
+    )
+    buffer_bytes: int = Field(
+        256 * MB, ge=MB, description="Events on their way through one process, bytes."
+    )
+    events_per_s: float = Field(
+        10_000.0, gt=0, description="Events that one process writes a second at most."
+    )
+    slow_write_s: float = Field(
+        2.0, gt=0, description="A write that takes longer makes the process write less, s."
+    )
+    circuit_failure_rate: float = Field(
+        0.5, gt=0, le=1, description="Share of failed writes in 30 s that stops further ones."
+    )
+    pii_policy: Literal["off", "flag", "redact", "refuse"] = Field(
+        "flag",
+        description="What happens to personal data where a tenant does not say: `off` does not "
+        "look, `flag` notes its kinds, `redact` removes it, `refuse` takes no such event.",
     )
 
 
@@ -148,6 +166,101 @@ class TokenSettings(_Section):
     )
 
 
+class RemoteEmbeddingSettings(_Section):
+    url: str = Field(
+        "",
+        pattern=r"^$|^(https://|http://(127\.0\.0\.1|localhost)[:/])",
+        description="Address of `/v1/embeddings` of a service that speaks as OpenAI's does, "
+        "by https unless on this machine. Texts are sent there and nowhere else.",
+    )
+    api_key: SecretStr = Field(SecretStr(""), description="Sent as a bearer token; empty: none.")
+    name: str = Field("", description="Name of the model there, such as text-embedding-3-small.")
+    dimensions: int = Field(256, ge=1, le=4_096, description="Numbers of its vectors.")
+    send_dimensions: bool = Field(
+        True, description="Ask for vectors of that length; some services do not know the field."
+    )
+    batch: int = Field(64, ge=1, le=2_048, description="Texts of one request.")
+    timeout_s: float = Field(30.0, gt=0, description="Longest wait for the endpoint, s.")
+    retry_after_s: float = Field(
+        1.0, gt=0, description="Pause before the one retry of 429 and of faults of the server, s."
+    )
+
+
+class EmbeddingSettings(_Section):
+    model: Literal["static", "minilm", "remote", "none"] = Field(
+        "static",
+        description="What makes vectors of prompts: `static` and `minilm` on this machine (extras "
+        "`embeddings` and `minilm`), `remote` an endpoint, `none` nothing.",
+    )
+    batch: int = Field(500, ge=1, le=10_000, description="Prompts taken from the queue at once.")
+    poll_s: float = Field(2.0, gt=0, description="Pause of a worker that found nothing to do, s.")
+    remote: RemoteEmbeddingSettings = RemoteEmbeddingSettings()
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers of a vector, so of the index; `memgraph migrate` makes the index anew."""
+        return {"minilm": 384, "remote": self.remote.dimensions}.get(self.model, 256)
+
+
+class KafkaSettings(_Section):
+    brokers: str = Field(
+        "",
+        description="Brokers to ask first, `host:port,host:port`. Empty: that of the local stack "
+        "with its Neo4j.",
+    )
+    topics: tuple[TopicName, ...] = Field(
+        (
+            "llm.prompts.v1",
+            "llm.responses.v1",
+            "llm.sessions.v1",
+            "llm-telemetry-events",
+            "registry-changes",
+        ),
+        min_length=1,
+        description="Topics to read. Whoever may write to them writes to the graph.",
+    )
+    group: str = Field(
+        "memory-graph-ingestion", min_length=1, description="Consumer group of the readers."
+    )
+    tenant: str = Field(
+        "",
+        max_length=512,
+        description="Tenant of the records. Empty: the tenant of the command line.",
+    )
+    trust_tenant_header: bool = Field(
+        False, description="Let a record's header `tenant_id` name another tenant."
+    )
+    max_invalid_ratio: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of a topic's last 1,000 records that may break the rules of events; "
+        "more of them stop the reader.",
+    )
+    finish_s: float = Field(
+        15.0,
+        ge=0,
+        le=240,
+        description="How long a reader that stops or hands over a partition may finish what it "
+        "began, s.",
+    )
+    metrics_port: int = Field(
+        0, ge=0, le=65_535, description="Port where a reader shows its metrics; 0: nowhere."
+    )
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How brokers are spoken to."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="How this client proves who it is, with SASL."
+    )
+    user: str = Field("", description="User at the brokers, with SASL.")
+    password: SecretStr = Field(SecretStr(""), description="Password at the brokers, with SASL.")
+    ca_file: str = Field(
+        "", description="Certificates that those of the brokers must be signed by. Empty: the "
+        "system's."
+    )
+
+
 class LocalSettings(_Section):
     heap_mb: int = Field(512, ge=256, description="Heap of a local Neo4j, MB.")
     page_cache_mb: int = Field(128, ge=16, description="Page cache of a local Neo4j, MB.")
@@ -183,6 +296,8 @@ class Settings(BaseSettings):
     cache: CacheSettings = CacheSettings()
     limits: LimitSettings = LimitSettings()
     tokens: TokenSettings = TokenSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    kafka: KafkaSettings = KafkaSettings()
     local: LocalSettings = LocalSettings()
 
     @classmethod

@@ -14,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any, TextIO
 
@@ -40,6 +41,7 @@ _CONTENT_NAMES = frozenset(
     | {"metadata", "output", "parameters", "params", "payload", "prompt", "query", "response"}
     | {"result", "row", "rows", "statement", "template", "text", "value", "values", "variables"}
 )
+_SECRET_NAMES = _CREDENTIAL_NAMES | _CONTENT_NAMES
 _ENDINGS = ("_password", "_secret", "_token", "_text", "_prompt", "_api_key", "_payload")
 _CREDENTIALS = re.compile(
     r"\bmg_[\w-]+(?:\.[\w-]+)+"  # our keys
@@ -71,9 +73,10 @@ def redacted(value: Any, depth: int = 0) -> Any:
     return _CREDENTIALS.sub(REDACTED, str(value))
 
 
+@lru_cache(maxsize=1_024)
 def _is_secret(name: str) -> bool:
     name = name.lower().replace("-", "_")
-    return name in _CREDENTIAL_NAMES | _CONTENT_NAMES or name.endswith(_ENDINGS)
+    return name in _SECRET_NAMES or name.endswith(_ENDINGS)
 
 
 # Logs
@@ -173,17 +176,22 @@ def flush_traces() -> None:
 
 def caller_of(headers: Mapping[str, str]) -> Context:
     """The trace that a request continues (W3C Trace Context)."""
-    return _PROPAGATOR.extract(headers)
+    return _PROPAGATOR.extract(headers) if headers else Context()
 
 
 def start_request_span(caller: Context) -> Span:
     """Begin the span of a request; it gets its name once the operation is known."""
+    if not caller and not _is_traced():
+        return trace.INVALID_SPAN
     return _tracer().start_span("request", context=caller, kind=SpanKind.SERVER)
 
 
 @contextmanager
 def statement_span(name: str) -> Iterator[None]:
     """A span for one statement. It holds no other span, so it is not made the current one."""
+    if not _is_traced():
+        yield
+        return
     span = _tracer().start_span(
         name,
         kind=SpanKind.CLIENT,
@@ -197,6 +205,11 @@ def statement_span(name: str) -> Iterator[None]:
         raise
     finally:
         span.end()
+
+
+def _is_traced() -> bool:
+    """Whether anybody takes spans."""
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
 def _tracer() -> trace.Tracer:

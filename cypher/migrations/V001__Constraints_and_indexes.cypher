@@ -34,6 +34,10 @@ FOR (n:Agent) ON (n.tenant_id, n.role);
 CREATE RANGE INDEX agent_status_range IF NOT EXISTS
 FOR (n:Agent) ON (n.tenant_id, n.status);
 
+// AgentConfiguration
+CREATE CONSTRAINT agent_configuration_configuration_id_unique IF NOT EXISTS
+FOR (n:AgentConfiguration) REQUIRE (n.tenant_id, n.configuration_id) IS UNIQUE;
+
 // Model
 CREATE CONSTRAINT model_model_id_unique IF NOT EXISTS
 FOR (n:Model) REQUIRE (n.tenant_id, n.model_id) IS UNIQUE;
@@ -47,6 +51,10 @@ FOR (n:ModelVersion) REQUIRE (n.tenant_id, n.model_id, n.version) IS UNIQUE;
 
 CREATE RANGE INDEX model_version_valid_from_range IF NOT EXISTS
 FOR (n:ModelVersion) ON (n.tenant_id, n.valid_from);
+
+// ModelPrice
+CREATE CONSTRAINT model_price_price_id_unique IF NOT EXISTS
+FOR (n:ModelPrice) REQUIRE (n.tenant_id, n.price_id) IS UNIQUE;
 
 // Schema
 CREATE CONSTRAINT schema_schema_id_version_unique IF NOT EXISTS
@@ -92,8 +100,14 @@ FOR (n:Prompt) ON (n.tenant_id, n.text_sha256);
 CREATE RANGE INDEX prompt_model_id_range IF NOT EXISTS
 FOR (n:Prompt) ON (n.tenant_id, n.model_id);
 
+CREATE RANGE INDEX prompt_enrichment_pending_range IF NOT EXISTS
+FOR (n:Prompt) ON (n.tenant_id, n.enrichment_pending);
+
 CREATE RANGE INDEX prompt_trace_id_range IF NOT EXISTS
 FOR (n:Prompt) ON (n.tenant_id, n.trace_id);
+
+CREATE RANGE INDEX prompt_matched_template_range IF NOT EXISTS
+FOR (n:Prompt) ON (n.tenant_id, n.matched_template);
 
 CREATE RANGE INDEX prompt_user_id_range IF NOT EXISTS
 FOR (n:Prompt) ON (n.tenant_id, n.user_id);
@@ -101,6 +115,9 @@ FOR (n:Prompt) ON (n.tenant_id, n.user_id);
 CYPHER 25 CREATE VECTOR INDEX prompt_embedding_vector IF NOT EXISTS
 FOR (n:Prompt) ON (n.embedding) WITH [n.tenant_id]
 OPTIONS {indexConfig: {`vector.dimensions`: 256, `vector.similarity_function`: 'COSINE', `vector.quantization.enabled`: false}};
+
+CREATE RANGE INDEX prompt_embedding_pending_range IF NOT EXISTS
+FOR (n:Prompt) ON (n.tenant_id, n.embedding_pending);
 
 // Response
 CREATE CONSTRAINT response_response_id_unique IF NOT EXISTS
@@ -118,6 +135,9 @@ FOR (n:Response) ON (n.tenant_id, n.text_sha256);
 
 CREATE RANGE INDEX response_model_id_range IF NOT EXISTS
 FOR (n:Response) ON (n.tenant_id, n.model_id);
+
+CREATE RANGE INDEX response_enrichment_pending_range IF NOT EXISTS
+FOR (n:Response) ON (n.tenant_id, n.enrichment_pending);
 
 CREATE RANGE INDEX response_trace_id_range IF NOT EXISTS
 FOR (n:Response) ON (n.tenant_id, n.trace_id);
@@ -246,6 +266,24 @@ FOR (n:DeadLetter) ON (n.tenant_id, n.source);
 
 CREATE RANGE INDEX dead_letter_reason_range IF NOT EXISTS
 FOR (n:DeadLetter) ON (n.tenant_id, n.reason);
+
+// IngestSource
+CREATE CONSTRAINT ingest_source_source_unique IF NOT EXISTS
+FOR (n:IngestSource) REQUIRE (n.tenant_id, n.source) IS UNIQUE;
+
+// TraceAssembly
+CREATE CONSTRAINT trace_assembly_trace_id_unique IF NOT EXISTS
+FOR (n:TraceAssembly) REQUIRE (n.tenant_id, n.trace_id) IS UNIQUE;
+
+CREATE RANGE INDEX trace_assembly_due_at_range IF NOT EXISTS
+FOR (n:TraceAssembly) ON (n.tenant_id, n.due_at);
+
+// TraceFragment
+CREATE CONSTRAINT trace_fragment_fragment_id_unique IF NOT EXISTS
+FOR (n:TraceFragment) REQUIRE (n.tenant_id, n.fragment_id) IS UNIQUE;
+
+CREATE RANGE INDEX trace_fragment_trace_id_range IF NOT EXISTS
+FOR (n:TraceFragment) ON (n.tenant_id, n.trace_id);
 
 // Placeholder
 CREATE RANGE INDEX placeholder_tenant_id_range IF NOT EXISTS

@@ -184,27 +184,27 @@ class RedisCache(_Counting):
     def invalidate(self, tenant_id: str, tags: Iterable[str]) -> None:
         names = _stamp_names(tenant_id, tags)
         try:
-            self._link.call(lambda client: client.delete(*names))
+            self._link.ask("DEL", *names)
         except RedisAway:
             # The link has the epoch removed when Redis is back.
             self._link.missed()
 
     def _read(self, names: list[str]) -> list[bytes]:
-        fresh = secrets.token_bytes(12)
         keys = [EPOCH, *names]
-        return self._link.call(
-            lambda client: client.eval(READ_STAMPS, len(keys), *keys, fresh, STAMP_LIFE_S)
-        )
+        stamps: list[bytes] = self._link.ask("MGET", *keys)
+        if None in stamps:
+            stamps = self._link.run(READ_STAMPS, keys, secrets.token_bytes(12), STAMP_LIFE_S)
+        return stamps
 
     def _find(self, name: str, ttl_s: float) -> bytes | None:
-        value: bytes | None = self._link.call(lambda client: client.get(name))
+        value: bytes | None = self._link.ask("GET", name)
         return value
 
     def _put(self, name: str, value: bytes, ttl_s: float) -> None:
         if len(value) > self._most_entry_bytes:
             return
         try:
-            self._link.call(lambda client: client.set(name, value, px=int(ttl_s * 1000)))
+            self._link.ask("SET", name, value, "PX", int(ttl_s * 1000))
         except RedisAway:
             return
 

@@ -28,6 +28,7 @@ class PrometheusMeters:
 
         self.registry = CollectorRegistry()
         self._collectors = {m: _collector(m, self.registry) for m in metrics.ALL}
+        self._labelled: dict[tuple[Any, ...], Any] = {}
 
     def count(self, metric: Metric, amount: float = 1, **labels: str) -> None:
         self._of(metric, labels).inc(amount)
@@ -35,12 +36,17 @@ class PrometheusMeters:
     def observe(self, metric: Metric, value: float, **labels: str) -> None:
         self._of(metric, labels).observe(value)
 
-    def set(self, metric: Metric, value: float) -> None:
-        self._of(metric, {}).set(value)
+    def set(self, metric: Metric, value: float, **labels: str) -> None:
+        self._of(metric, labels).set(value)
 
     def _of(self, metric: Metric, labels: dict[str, str]) -> Any:
-        collector = self._collectors[metric]
-        return collector.labels(**labels) if metric.labels else collector
+        if not metric.labels:
+            return self._collectors[metric]
+        # The library checks the labels each time it is asked.
+        name = (metric, *labels.items())
+        if (known := self._labelled.get(name)) is None:
+            known = self._labelled[name] = self._collectors[metric].labels(**labels)
+        return known
 
 
 def _collector(metric: Metric, registry: CollectorRegistry) -> Any:

@@ -8,6 +8,8 @@ from memgraph.adapters.answers import InMemoryAnswerStore, RedisAnswerStore
 from memgraph.adapters.cache import Entries, InMemoryCache, NoCache, TieredCache
 from memgraph.adapters.limiter import InMemoryLimiter, RedisLimiter
 from memgraph.adapters.redis_link import RedisLink
+from memgraph.adapters.seen import InMemorySeenEvents, RedisSeenEvents
+from memgraph.services.enrichment.items import SeenEvents
 from memgraph.services.ports import AnswerStore, Cache, Limiter
 from memgraph.settings import CacheSettings
 
@@ -21,6 +23,7 @@ class Shared:
     answers: AnswerStore
     alone: Limiter
     """Counts in this process only."""
+    seen: SeenEvents
     link: RedisLink | None = None
 
     def close(self) -> None:
@@ -38,6 +41,8 @@ def open_shared(settings: CacheSettings, redis_url: str, *, processes: int) -> S
     if redis_url:
         link = RedisLink(redis_url)
         cache = TieredCache(entries, link, most_entry_bytes=settings.most_entry_bytes)
-        return Shared(cache, RedisLimiter(link), RedisAnswerStore(link), alone, link)
+        return Shared(
+            cache, RedisLimiter(link), RedisAnswerStore(link), alone, RedisSeenEvents(link), link
+        )
     memory = NoCache() if processes > 1 else InMemoryCache(entries)
-    return Shared(memory, alone, InMemoryAnswerStore(), alone)
+    return Shared(memory, alone, InMemoryAnswerStore(), alone, InMemorySeenEvents())

@@ -53,7 +53,8 @@ def entity_tag(data: bytes) -> str:
 
 def conditional(response: Response, request: Request) -> Response:
     """304 when the caller has it already (If-None-Match)."""
-    if request.method in ("GET", "HEAD") and response.status_code == 200:
+    is_asked = "HTTP_IF_NONE_MATCH" in request.environ
+    if is_asked and request.method in ("GET", "HEAD") and response.status_code == 200:
         response.make_conditional(request)
     return response
 
@@ -66,11 +67,10 @@ def pack(response: Response, request: Request) -> Response:
         or response.direct_passthrough
         or response.status_code in (204, 304)
         or "Content-Encoding" in response.headers
-        or request.accept_encodings["gzip"] <= 0
     ):
         return response
     data = response.get_data()
-    if len(data) >= SMALLEST_PACKED:
+    if len(data) >= SMALLEST_PACKED and request.accept_encodings["gzip"] > 0:
         response.set_data(gzip.compress(data, compresslevel=5, mtime=0))
         response.headers["Content-Encoding"] = "gzip"
     return response

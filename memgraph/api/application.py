@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from apiflask import APIFlask
@@ -66,6 +67,8 @@ def create_app(services: Services, registry: CollectorRegistry | None = None) ->
     app.url_map.strict_slashes = False
     app.extensions["memgraph"] = services
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    # No view is a coroutine, and Flask looks at every function of every request.
+    app.ensure_sync = _as_it_is  # type: ignore[method-assign]
     observing.observe(app, services, registry)
     docs_page.serve(app)
     _before(app, services)
@@ -76,6 +79,10 @@ def create_app(services: Services, registry: CollectorRegistry | None = None) ->
         app.register_blueprint(routes.blueprint)
     app.spec_processor(partial(finish_document, declared=operations()))
     return app
+
+
+def _as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
 
 
 def operations() -> list[Operation]:

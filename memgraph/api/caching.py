@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 
 from flask import Response, g, request
 
 from memgraph.api.answers import entity_tag
-from memgraph.domain.access import Principal
+from memgraph.domain.access import Permission, Principal
 from memgraph.services.catalogue import Services
 
 Tags = Callable[..., Sequence[str]]
@@ -56,6 +57,11 @@ def _response(kept: bytes) -> Response:
 
 
 def _key(principal: Principal) -> str:
-    rights = "\n".join(sorted(principal.permissions))
-    fingerprint = blake2b(rights.encode(), digest_size=8).hexdigest()
-    return "\n".join([fingerprint, request.full_path, request.headers.get("Accept", "")])
+    return "\n".join(
+        [_fingerprint(principal.permissions), request.full_path, request.headers.get("Accept", "")]
+    )
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(permissions: frozenset[Permission]) -> str:
+    return blake2b("\n".join(sorted(permissions)).encode(), digest_size=8).hexdigest()

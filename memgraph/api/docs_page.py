@@ -7,6 +7,8 @@ from importlib.resources import files
 from apiflask import APIFlask
 from flask import Response, send_from_directory
 
+PAGE = "openapi.docs"
+"""Endpoint of the page."""
 ASSETS = "/docs/assets"
 SHOWN = frozenset(
     {
@@ -30,6 +32,9 @@ def serve(app: APIFlask) -> None:
         # No request leaves the page for a validator elsewhere; an entered key stays for reloads.
         "SWAGGER_UI_CONFIG": {"validatorUrl": None, "persistAuthorization": True},
     }
+
+    # People type the slash.
+    app.add_url_rule(f"{app.docs_path}/", PAGE, app.view_functions[PAGE])
 
     @app.get(f"{ASSETS}/<any({', '.join(sorted(map(repr, SHOWN)))}):name>")
     @app.doc(hide=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
-from memgraph.api import problems
-from memgraph.api.operations import Operation
+from memgraph.api import headers, problems
+from memgraph.api.operations import Operation, RawBody
 from memgraph.api.schemas import components
 
 _STATUSES = (400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503)
@@ -19,15 +19,23 @@ _REFS = "#/components/schemas/"
 def finish_document(document: Any, *, declared: Iterable[Operation]) -> Any:
     """Say each schema once, by its own name, and that every operation may answer a problem."""
     models: set[type[BaseModel]] = {problems.Problem}
+    by_name: dict[str, Operation] = {}
     for operation in declared:
         models |= {m for m in (operation.body, operation.query, operation.answers) if m is not None}
+        models |= set(operation.raw.models if operation.raw else ())
+        by_name[operation.name] = operation
     answer = {
         "description": "A problem document.",
         "content": {problems.MEDIA: {"schema": {"$ref": f"{_REFS}Problem"}}},
     }
     for operations_of_path in document["paths"].values():
-        for operation in operations_of_path.values():
-            responses = operation["responses"]
+        for described in operations_of_path.values():
+            operation = by_name[described["operationId"]]
+            if operation.raw is not None:
+                described["requestBody"] = _raw_body(operation.raw, operation.example)
+            read = headers.references(operation)
+            described.setdefault("parameters", []).extend(read)
+            responses = described["responses"]
             if "201" in responses:
                 known = {**responses["201"], "description": "It was known already."}
                 responses.setdefault("200", known)
@@ -36,8 +44,28 @@ def finish_document(document: Any, *, declared: Iterable[Operation]) -> Any:
     return {
         **document,
         "paths": _shortened(document["paths"]),
-        "components": {**document["components"], "schemas": components(models)},
+        "components": {
+            **document["components"],
+            "schemas": components(models),
+            "parameters": headers.components(),
+        },
     }
+
+
+def _raw_body(raw: RawBody, example: Any) -> dict[str, Any]:
+    described = {"schema": _referring(raw.schema)}
+    if example is not None:
+        described["example"] = example
+    return {"required": True, "content": dict.fromkeys(raw.media, described)}
+
+
+def _referring(schema: Any) -> Any:
+    """A schema whose references are names of components, with their whole paths."""
+    if isinstance(schema, list):
+        return [_referring(part) for part in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    return {k: _REFS + v if k == "$ref" else _referring(v) for k, v in schema.items()}
 
 
 def _shortened(value: Any) -> Any:

@@ -26,12 +26,20 @@ HELD_S = 120.0
 """Longer than any request takes."""
 KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+HEADER = "Idempotency-Key"
+KEY_PATTERN = "^[!-~]{1,255}$"
+
+_KEY = re.compile(KEY_PATTERN)
+
+
+def keeps(permission: str | None) -> bool:
+    """Whether answers under a permission are kept: not what is only read, no new credentials."""
+    return permission is not None and permission.endswith(":write")
 
 
 def is_kept(view: Any) -> bool:
-    """Whether the answers of a view are kept: not what is only read, and no new credentials."""
-    return str(view.__dict__.get("permission", "")).endswith(":write")
+    """Whether the answers of a view are kept."""
+    return keeps(view.__dict__.get("permission"))
 
 
 def begin(store: AnswerStore, principal: Principal) -> Response | None:
@@ -40,11 +48,11 @@ def begin(store: AnswerStore, principal: Principal) -> Response | None:
     Raises InvalidInput when the key was used for something else, InProgress when
     the same is being done.
     """
-    key = request.headers.get("Idempotency-Key")
+    key = request.headers.get(HEADER)
     if key is None:
         return None
     if not _KEY.fullmatch(key):
-        raise InvalidInput("Idempotency-Key", "must be 1 to 255 printable characters, no spaces")
+        raise InvalidInput(HEADER, "must be 1 to 255 printable characters, no spaces")
     name = "\n".join(["once", principal.tenant_id, principal.subject, key])
     fingerprint = _fingerprint()
     known = store.hold(name, fingerprint, HELD_S)
@@ -52,9 +60,9 @@ def begin(store: AnswerStore, principal: Principal) -> Response | None:
         g.held_name, g.held_fingerprint = name, fingerprint
         return None
     if known.fingerprint != fingerprint:
-        raise InvalidInput("Idempotency-Key", "was used for another request")
+        raise InvalidInput(HEADER, "was used for another request")
     if known.answer is None:
-        raise InProgress("a request with this Idempotency-Key is being answered")
+        raise InProgress(f"a request with this {HEADER} is being answered")
     return _unpack(known.answer)
 
 

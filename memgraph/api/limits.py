@@ -7,6 +7,7 @@ import math
 import re
 import threading
 import zlib
+from functools import lru_cache
 from io import RawIOBase
 from itertools import accumulate
 from typing import IO, Any
@@ -38,6 +39,7 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
+@lru_cache(maxsize=4_096)
 def address_of(remote: str | None) -> str:
     """The address that is counted: of IPv6 the network of one customer, a /64."""
     try:
@@ -118,8 +120,12 @@ class LimitedRequest(Request):
 
     def get_data(self, *arguments: Any, **named: Any) -> Any:
         """The body. Raises Overloaded when too many bodies are on their way."""
-        with self.readers.one():
+        if "_is_read" in self.__dict__:
             return super().get_data(*arguments, **named)
+        with self.readers.one():
+            data = super().get_data(*arguments, **named)
+        self.__dict__["_is_read"] = True
+        return data
 
     @property
     def stream(self) -> IO[bytes]:

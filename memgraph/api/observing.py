@@ -48,6 +48,7 @@ def observe(app: APIFlask, services: Services, registry: CollectorRegistry | Non
         @app.doc(hide=True)
         def read_metrics() -> Any:
             services.sampler.sample()
+            services.census.sample()
             return show()
 
         return read_metrics

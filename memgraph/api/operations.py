@@ -7,7 +7,7 @@ returns an `Answer`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar
@@ -43,6 +43,16 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class RawBody:
+    """A body that the view reads by itself: its schemas by media type, for the document."""
+
+    schema: Mapping[str, Any]
+    models: tuple[type[BaseModel], ...] = ()
+    """Schemas that ``schema`` refers to, by their names."""
+    media: tuple[str, ...] = ("application/json",)
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """A declared operation, for the pages and tests that walk over all of them."""
 
@@ -57,6 +67,7 @@ class Operation:
     status: int
     media: str
     example: dict[str, Any] | None
+    raw: RawBody | None = None
 
 
 class Routes:
@@ -80,6 +91,7 @@ class Routes:
         status: int = 200,
         media: str = "application/json",
         example: dict[str, Any] | None = None,
+        raw: RawBody | None = None,
         cached: Tags | None = None,
     ) -> Callable[[View], View]:
         """Declare a view. Without ``permission`` anybody may call it, and it has no principal.
@@ -118,6 +130,7 @@ class Routes:
                     status,
                     media,
                     example,
+                    raw,
                 )
             )
             return view

@@ -90,7 +90,8 @@ Session = _shown(
     "Session",
     summary=(SessionSummary | None, Field(None, description="Only when one session is read.")),
 )
-Agent = _shown("Agent", metrics=(AgentMetrics, Field(description="How it does.")))
+_METRICS: Any = (AgentMetrics | None, Field(None, description="How it does; not with `as_of`."))
+Agent = _shown("Agent", metrics=_METRICS)
 PromptTemplate = _shown("PromptTemplate")
 ModelVersion = _shown("ModelVersion")
 Model = _shown(

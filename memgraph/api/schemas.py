@@ -15,7 +15,15 @@ from typing import Annotated, Any, get_args
 from apiflask.schema_adapters import registry
 from apiflask.schema_adapters.pydantic import PydanticAdapter
 from flask import Request
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, create_model
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    create_model,
+)
 from pydantic.json_schema import models_json_schema
 from pydantic_core import PydanticUndefined
 
@@ -24,6 +32,7 @@ from memgraph.domain.errors import UnsupportedMedia
 from memgraph.domain.events.base import EventBase, EventPart, Key, Timestamp
 from memgraph.domain.patterns import portable
 from memgraph.domain.schema import NodeSpec, PropertySpec, ValueType
+from memgraph.domain.times import END_OF_TIME, BiTemporal
 from memgraph.ids import now, uuid7
 
 JSON_MEDIA = ("application/json", "application/merge-patch+json")
@@ -146,6 +155,24 @@ def page_of(item: type[Resource]) -> type[Resource]:
     return create_model(
         f"{item.__name__}Page", __base__=Resource, __doc__="A page of a list.", **fields
     )
+
+
+class AsOf(Parameters):
+    """What was known at a time: what held then, of what had been recorded by then."""
+
+    as_of: AwareDatetime | None = Field(
+        None, description="As it was then by the times of the events; else now."
+    )
+    recorded_as_of: AwareDatetime | None = Field(
+        None, description="Only what had arrived here by then; else all."
+    )
+
+    @property
+    def at(self) -> BiTemporal | None:
+        """Both times; None when neither was given."""
+        if self.as_of is None and self.recorded_as_of is None:
+            return None
+        return BiTemporal(self.as_of or now(), self.recorded_as_of or END_OF_TIME)
 
 
 class Paging(Parameters):

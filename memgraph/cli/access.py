@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import click
 from pydantic import TypeAdapter, ValidationError
@@ -20,7 +22,8 @@ from memgraph.domain.access import Permission, Role
 from memgraph.domain.errors import InvalidInput
 from memgraph.domain.events.base import Key
 from memgraph.ids import now
-from memgraph.settings import Settings
+from memgraph.services.limits import with_limits
+from memgraph.settings import Rates, Settings
 
 _KEY: TypeAdapter[str] = TypeAdapter(Key)
 
@@ -108,7 +111,7 @@ def revoke_key(settings: Settings, tenant: str, *, key_id: str, as_json: bool) -
 
 @click.group()
 def tenant() -> None:
-    """Make and list tenants."""
+    """Make, change and list tenants."""
 
 
 @tenant.command("create", epilog="Example: memgraph tenant create acme --name 'Acme Inc.'")
@@ -127,11 +130,43 @@ def create_tenant(settings: Settings, *, tenant_id: str, name: str | None, as_js
         click.echo("created")
 
 
+def _rate_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """An option for each limit that a tenant may have of its own."""
+    for name, field in reversed(Rates.model_fields.items()):
+        option = "--" + name.replace("_", "-")
+        command = click.option(option, name, type=field.annotation, help=field.description)(command)
+    return command
+
+
+@tenant.command("update", epilog="Example: memgraph tenant update acme --client-per-s 500")
+@click.argument("tenant_id")
+@_rate_options
+@click.option("--reset", is_flag=True, help="First take back all limits of its own.")
+@json_option
+@settings_options
+def update_tenant(
+    settings: Settings, *, tenant_id: str, reset: bool, as_json: bool, **rates: float | None
+) -> None:
+    """Give a tenant limits of its own. What is not named stays; workers follow within 10 s."""
+    said = {name: rate for name, rate in rates.items() if rate is not None}
+    if not said and not reset:
+        raise click.UsageError("name a limit, or --reset")
+    back = dict.fromkeys(Rates.model_fields) if reset else {}
+    with open_app(settings) as app:
+        limits = app.credentials.change_limits(
+            _checked(tenant_id), lambda known: with_limits(known, {**back, **said}), now()
+        )
+    if as_json:
+        print_json({"tenant_id": tenant_id, "limits": limits})
+    else:
+        click.echo("changed")
+
+
 @tenant.command("list", epilog="Example: memgraph tenant list")
 @json_option
 @settings_options
 def list_tenants(settings: Settings, *, as_json: bool) -> None:
-    """List the tenants."""
+    """List the tenants, with limits of their own."""
     with open_app(settings) as app:
         tenants = app.credentials.list_tenants()
     if as_json:

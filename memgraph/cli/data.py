@@ -25,6 +25,7 @@ from memgraph.graph.export import import_ as read_import
 from memgraph.services.ingest.formats.records import FormatOptions
 from memgraph.settings import Settings
 
+STATUS = Path("status")
 SHOWN = 20
 """Refused records that are listed on the terminal; all are counted."""
 
@@ -58,9 +59,14 @@ def ingest(
 ) -> None:
     """Load files. Every record is stored, duplicate, rejected or dead-lettered: the sum is shown.
 
-    When the server goes away the command waits and goes on when it is back. A
-    command that was killed can be run again: what is stored already is a duplicate.
+    `memgraph ingest status` shows those sums for every door and file so far; exit code 1
+    when they do not add up. When the server goes away the command waits and goes on when
+    it is back. A command that was killed can be run again: what is stored already is a
+    duplicate.
     """
+    if files == (STATUS,) and not STATUS.exists():
+        _show_sources(settings, tenant, as_json=as_json)
+        return
     for path in files:
         if not path.is_file():
             raise InvalidInput("FILES", f"{path} is not a file")
@@ -85,6 +91,19 @@ def ingest(
     else:
         out.print(render.totals(totals.as_dict()))
     if totals.rejected or totals.dead_lettered:
+        sys.exit(1)
+
+
+def _show_sources(settings: Settings, tenant: str, *, as_json: bool) -> None:
+    with open_app(settings) as app:
+        sources = app.reader.list_sources(tenant)
+    if as_json:
+        print_json(sources)
+    else:
+        out.print(render.sources(sources))
+    settled = ("stored", "duplicate", "rejected", "dead_lettered")
+    if any(row["received"] != sum(row[name] for name in settled) for row in sources):
+        err.print("the counts do not add up: something was lost, which is a fault of ours")
         sys.exit(1)
 
 

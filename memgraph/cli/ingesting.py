@@ -43,7 +43,7 @@ def ingest_files(
                 progress.update(task, said=_said(totals))  # type: ignore[arg-type]
 
             ingestion = Ingestion(
-                app.writer,
+                app.pipeline,
                 tenant_id=tenant,
                 source=path.name,
                 batch=batch,

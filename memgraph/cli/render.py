@@ -294,9 +294,26 @@ def api_keys(keys: list[Row]) -> RenderableType:
     return _table("API keys", keys, columns)
 
 
+def dead_letters(found: list[Row]) -> RenderableType:
+    """Dead letters: where they came from and why."""
+    columns = ("dead_letter_id", "source", "reason", "stage", "attempts", "created_at")
+    return _table("Dead letters", found, columns)
+
+
+def sources(found: list[Row]) -> RenderableType:
+    """What became of the events of each source, and the dead letters kept of it."""
+    figures = ("received", "stored", "duplicate", "rejected", "dead_lettered", "kept")
+    return _table("Sources", found, ("source", *figures, "updated_at"))
+
+
 def tenants(found: list[Row]) -> RenderableType:
     """Tenants by id."""
-    return _table("Tenants", found, ("tenant_id", "name", "created_at"))
+    rows = [{**row, "limits": _limits(row["limits"])} for row in found]
+    return _table("Tenants", rows, ("tenant_id", "name", "created_at", "limits"))
+
+
+def _limits(limits: Row) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in sorted(limits.items()))
 
 
 def hits(found: list[Row], model: GraphModel) -> RenderableType:

@@ -23,6 +23,7 @@ class Permission(StrEnum):
     READ_USERS = "users:read"
     READ_STATISTICS = "statistics:read"
     MANAGE_ACCESS = "access:manage"
+    MANAGE_DEAD_LETTERS = "dead_letters:manage"
 
 
 class Role(StrEnum):
@@ -66,9 +67,9 @@ _READS: dict[str, Permission] = {
         ),
         Permission.READ_CONVERSATIONS,
     ),
-    "Agent": Permission.READ_AGENTS,
+    **dict.fromkeys(("Agent", "AgentConfiguration"), Permission.READ_AGENTS),
     "PromptTemplate": Permission.READ_TEMPLATES,
-    **dict.fromkeys(("Model", "ModelVersion", "Schema"), Permission.READ_MODELS),
+    **dict.fromkeys(("Model", "ModelVersion", "ModelPrice", "Schema"), Permission.READ_MODELS),
     "User": Permission.READ_USERS,
     **dict.fromkeys(("Rollup", "Anomaly"), Permission.READ_STATISTICS),
 }

@@ -63,6 +63,12 @@ class HandledBy(GraphRel):
     upstream = "end"
 
 
+class Configures(GraphRel):
+    """What an event said of the configuration of an agent."""
+
+    type_name = "CONFIGURES"
+
+
 class UsesModel(GraphRel):
     """A prompt asked for, or a response or invocation came from, a model."""
 
@@ -99,6 +105,12 @@ class VersionOf(GraphRel):
 
     type_name = "VERSION_OF"
     upstream = "end"
+
+
+class Prices(GraphRel):
+    """What an event said of the price of a version."""
+
+    type_name = "PRICES"
 
 
 class PreviousVersion(GraphRel):

@@ -63,6 +63,14 @@ class InvalidTransition(InvalidInput):
     grpc_status = "FAILED_PRECONDITION"
 
 
+class PersonalDataRefused(MemgraphError):
+    """The event holds personal data, and its tenant takes none. ``kinds`` names what was found."""
+
+    code = "personal_data"
+    http_status = 422
+    grpc_status = "INVALID_ARGUMENT"
+
+
 class TemplateCycle(InvalidInput):
     """A template would inherit from itself."""
 
@@ -211,3 +219,44 @@ class StackError(MemgraphError):
     code = "local_stack"
     http_status = 503
     grpc_status = "UNAVAILABLE"
+
+
+class EmbedderUnavailable(MemgraphError):
+    """The model that makes vectors is not installed, or its endpoint does not answer."""
+
+    code = "embedder_unavailable"
+    http_status = 503
+    grpc_status = "UNAVAILABLE"
+    retryable = True
+
+
+class EmbedderRefused(MemgraphError):
+    """The model that makes vectors does not take a text. The same text is refused again."""
+
+    code = "embedder_refused"
+    http_status = 502
+    grpc_status = "FAILED_PRECONDITION"
+
+
+class StreamUnavailable(MemgraphError):
+    """The broker of events does not answer, or did not keep what it was given."""
+
+    code = "stream_unavailable"
+    http_status = 503
+    grpc_status = "UNAVAILABLE"
+    retryable = True
+
+
+class StreamRefused(MemgraphError):
+    """The broker of events does not let us, or does not take this. Asking again changes nothing."""
+
+    code = "stream_refused"
+    http_status = 502
+    grpc_status = "FAILED_PRECONDITION"
+
+
+class TooManyInvalid(MemgraphError):
+    """So much of a topic breaks the rules of events that its producer must be looked at."""
+
+    code = "too_many_invalid"
+    grpc_status = "FAILED_PRECONDITION"

@@ -91,6 +91,10 @@ class Mutation:
     mentions: list[Ref] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
     place: Place | None = None
+    enriched: dict[str, Any] = field(default_factory=dict)
+    """What enrichment adds to the fact: no part of what the sender said, so not of the hash."""
+    sent_hash: int | None = None
+    """The hash of what was sent, when the content was redacted since."""
     payload: bytes = b""
     """The event as it came in, for a dead letter."""
 
@@ -100,6 +104,8 @@ class Mutation:
         The content is the fact with its edges. How it was sent (event time zone,
         key order, field names) does not matter.
         """
+        if self.sent_hash is not None:
+            return self.sent_hash
         content = (
             self.fact,
             {k: v for k, v in self.fact_properties.items() if v is not None},
@@ -121,6 +127,24 @@ _CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 def _edge_content(edge: Edge) -> tuple[Any, ...]:
     return (edge.start, edge.type, edge.end, edge.properties)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An event that an earlier step refused and that is kept as a dead letter."""
+
+    code: str
+    stage: str
+    payload: bytes
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Ended:
+    """Events of a batch that ended before the write: counted and kept in its transaction."""
+
+    totals: Totals
+    letters: list[Letter] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -164,6 +188,14 @@ class Totals:
     def add(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             setattr(self, outcome.value, getattr(self, outcome.value) + 1)
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.stored + other.stored,
+            self.duplicate + other.duplicate,
+            self.rejected + other.rejected,
+            self.dead_lettered + other.dead_lettered,
+        )
 
     def as_dict(self) -> dict[str, int]:
         return {

@@ -8,7 +8,7 @@ factories. A class stays an ordinary neomodel class.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, ClassVar, Literal, cast
@@ -33,8 +33,12 @@ from memgraph.domain.values import Lifecycle
 NODES_PACKAGE = "memgraph.domain.nodes"
 PLACEHOLDER = "Placeholder"
 """Extra label of a node that an edge names and whose own event has not arrived."""
+COMPUTED = "computed_properties"
+"""Property that names those of its node that enrichment computed because no sender said them."""
 TOMBSTONE = "Tombstone"
 """Extra label of what is left of a deleted node while a replay could bring it back."""
+RECORDED_AT = "recorded_at"
+"""Property of the facts whose recorded time is kept, see `recorded_time`."""
 
 ValueType = Literal[
     "string", "integer", "float", "boolean", "datetime", "json", "strings", "floats"
@@ -108,6 +112,16 @@ class GraphRel(StructuredRel):
     upstream: ClassVar[Upstream | None] = None
     is_fact: ClassVar[bool] = False
     """The edge is all that its event says, so it carries ``fact_hash`` and ``write_id``."""
+
+
+def recorded_time() -> DateTimeNeo4jFormatProperty:
+    """Declare when the graph learned of a fact, for questions about what was known when.
+
+    It is no part of the content: sent again, the fact keeps the time of the first.
+    """
+    return DateTimeNeo4jFormatProperty(
+        internal=True, help_text="When it was first written here, UTC."
+    )
 
 
 def outgoing(rel: type[GraphRel], end: str) -> RelationshipTo:
@@ -198,13 +212,22 @@ class GraphModel:
 
     @classmethod
     def of(
-        cls, classes: Iterable[type[GraphNode]], promoted: dict[str, tuple[str, ...]] | None = None
+        cls,
+        classes: Iterable[type[GraphNode]],
+        promoted: dict[str, tuple[str, ...]] | None = None,
+        *,
+        dimensions: int | None = None,
     ) -> GraphModel:
-        """Read the classes once. ``promoted`` names metadata keys per label that get a property."""
+        """Read the classes once. ``promoted`` names metadata keys per label that get a property.
+
+        ``dimensions`` is how many numbers vectors have, where that is not what the classes say.
+        """
         nodes: dict[str, NodeSpec] = {}
         edges: dict[tuple[str, str, str], EdgeSpec] = {}
         for node_class in classes:
             spec = _node_spec(node_class, (promoted or {}).get(node_class.__label__, ()))
+            if dimensions is not None:
+                spec = _with_dimensions(spec, dimensions)
             nodes[spec.label] = spec
             for edge in _edge_specs(node_class):
                 edges[edge.ends] = edge
@@ -260,6 +283,11 @@ def _node_spec(node_class: type[GraphNode], promoted: tuple[str, ...]) -> NodeSp
         properties=ordered + extra,
         promoted=extra,
     )
+
+
+def _with_dimensions(spec: NodeSpec, dimensions: int) -> NodeSpec:
+    properties = (replace(p, vector=dimensions) if p.vector else p for p in spec.properties)
+    return replace(spec, properties=tuple(properties))
 
 
 def _edge_specs(node_class: type[GraphNode]) -> Iterable[EdgeSpec]:

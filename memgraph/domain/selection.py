@@ -181,7 +181,7 @@ def operators_of(declared: PropertySpec) -> frozenset[Operator]:
 
 def sortable(spec: NodeSpec) -> list[str]:
     """Fields that an index holds in order: the first of the key and those with a range index."""
-    indexed = [_field_name(p) for p in spec.properties if p.index]
+    indexed = [_field_name(p) for p in spec.properties if p.index and not p.internal]
     return list(dict.fromkeys([*spec.key[:1], *indexed]))
 
 

@@ -16,6 +16,8 @@ MAX_ITEMS = 1_000
 """Longest list in an event (tags, documents, tool calls, …)."""
 MAX_INTEGER = 2**63 - 1
 """Largest integer a Neo4j property holds."""
+MAX_COUNT = 2**40
+"""Largest count or amount in an event: sums over eight million of them still fit 64 bits."""
 
 
 class Lifecycle(StrEnum):
@@ -52,6 +54,13 @@ class Classification(StrEnum):
     CONFIDENTIAL = "confidential"
     RESTRICTED = "restricted"
     PII = "pii"
+
+
+class PiiPolicy(StrEnum):
+    OFF = "off"
+    FLAG = "flag"
+    REDACT = "redact"
+    REFUSE = "refuse"
 
 
 class ToolStatus(StrEnum):

@@ -7,6 +7,8 @@ counted.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from memgraph.domain.schema import PLACEHOLDER, TOMBSTONE, GraphModel, NodeSpec
 from memgraph.graph.session import Graph, Row
 
@@ -27,6 +29,11 @@ def read_counts(graph: Graph, model: GraphModel, tenant_id: str) -> Counts:
         if is_alone(graph, tenant_id):
             return summed(rows)
     return summed(graph.read(index_statement(model), tenant_id=tenant_id))
+
+
+def read_census(graph: Graph, model: GraphModel) -> list[Row]:
+    """Rows of (kind, name, n) of the whole database, noughts too: for operators."""
+    return graph.read(census_statement(model))
 
 
 def is_alone(graph: Graph, tenant_id: str) -> bool:
@@ -50,16 +57,7 @@ def _content(model: GraphModel) -> list[NodeSpec]:
 def store_statement(model: GraphModel) -> str:
     """Counts of the count store, less what is hidden. Only for a database of this tenant."""
     labels = [spec.label for spec in _content(model)]
-    parts = [
-        f"MATCH (n:{label}) WITH count(n) AS n RETURN 'nodes' AS kind, '{label}' AS name, n"
-        for label in labels
-    ]
-    types = sorted({e.type for e in model.edges.values()})
-    parts += [
-        f"MATCH ()-[r:{type_}]->() WITH count(r) AS n\n"
-        f"RETURN 'relationships' AS kind, '{type_}' AS name, n"
-        for type_ in types
-    ]
+    parts = [*_stored(labels, model)]
     parts += [
         f"MATCH (h:{hidden} {{tenant_id: $tenant_id}})\n"
         f"UNWIND [label IN labels(h) WHERE label IN {labels}] AS name\n"
@@ -75,6 +73,21 @@ def store_statement(model: GraphModel) -> str:
         f"RETURN 'relationships' AS kind, type(r) AS name, -count(r) AS n"
     )
     return "\nUNION ALL\n".join(parts)
+
+
+def census_statement(model: GraphModel) -> str:
+    """Counts of the count store over all tenants, what is hidden included and by its own label."""
+    return "\nUNION ALL\n".join(_stored([*model.nodes, PLACEHOLDER, TOMBSTONE], model))
+
+
+def _stored(labels: Iterable[str], model: GraphModel) -> Iterator[str]:
+    for label in labels:
+        yield f"MATCH (n:{label}) WITH count(n) AS n RETURN 'nodes' AS kind, '{label}' AS name, n"
+    for type_ in sorted(model.edge_types):
+        yield (
+            f"MATCH ()-[r:{type_}]->() WITH count(r) AS n\n"
+            f"RETURN 'relationships' AS kind, '{type_}' AS name, n"
+        )
 
 
 def index_statement(model: GraphModel) -> str:

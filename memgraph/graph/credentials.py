@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import neo4j
+import orjson
 
-from memgraph.domain.errors import Conflict
+from memgraph.domain.errors import Conflict, NotFound, shown
 from memgraph.domain.schema import GraphModel
 from memgraph.graph import plan
 from memgraph.graph.naming import name_of
@@ -22,9 +24,19 @@ MATCH (k:ApiKey {tenant_id: $tenant_id, key_id: $key_id})
 SET k.revoked_at = coalesce(k.revoked_at, datetime($at))
 RETURN k.key_id AS key_id"""
 
+# Whoever changes what is kept together waits for the other one.
+LOCK_TENANT = """\
+MATCH (t:Tenant {tenant_id: $tenant_id})
+SET t.updated_at = datetime($at)
+RETURN t.limits AS limits"""
+
+SET_LIMITS = """\
+MATCH (t:Tenant {tenant_id: $tenant_id})
+SET t.limits = $limits"""
+
 LIST_TENANTS = """\
 MATCH (t:Tenant)
-RETURN t.tenant_id AS tenant_id, t.name AS name, t.created_at AS created_at
+RETURN t.tenant_id AS tenant_id, t.name AS name, t.created_at AS created_at, t.limits AS limits
 ORDER BY t.tenant_id LIMIT $limit"""
 
 
@@ -60,7 +72,22 @@ class CredentialStore:
 
     def list_tenants(self, *, limit: int = 10_000) -> list[Row]:
         """Every tenant: for operators, never for a caller of the API."""
-        return self._graph.read(LIST_TENANTS, limit=limit)
+        rows = self._graph.read(LIST_TENANTS, limit=limit)
+        return [{**row, "limits": _limits(row)} for row in rows]
+
+    def change_limits(self, tenant_id: str, change: Callable[[Row], Row], at: datetime) -> Row:
+        """Make other limits of those of a tenant, in one transaction. Raises NotFound."""
+
+        def work(tx: neo4j.Transaction) -> Row:
+            locked = self._rows(tx, LOCK_TENANT, tenant_id=tenant_id, at=iso(at))
+            if not locked:
+                raise NotFound(f"no tenant {shown(tenant_id)}", kind="tenant")
+            limits = change(_limits(locked[0]))
+            text = orjson.dumps(limits, option=orjson.OPT_SORT_KEYS).decode() if limits else None
+            self._rows(tx, SET_LIMITS, tenant_id=tenant_id, limits=text)
+            return limits
+
+        return self._graph.write(work)
 
     def _create(self, label: str, tenant_id: str, properties: Row) -> None:
         spec = self._specs[label]
@@ -71,8 +98,14 @@ class CredentialStore:
             raise Conflict(f"there is a {spec.snake.replace('_', ' ')} with this id")
 
     def _run(self, statement: str, **parameters: Any) -> list[Row]:
-        def work(tx: neo4j.Transaction) -> list[Row]:
-            with self._graph.watch(name_of(statement), "write"):
-                return [row_of(record) for record in tx.run(statement, parameters)]
+        return self._graph.write(lambda tx: self._rows(tx, statement, **parameters))
 
-        return self._graph.write(work)
+    def _rows(self, tx: neo4j.Transaction, statement: str, **parameters: Any) -> list[Row]:
+        with self._graph.watch(name_of(statement), "write"):
+            return [row_of(record) for record in tx.run(statement, parameters)]
+
+
+def _limits(tenant: Row) -> Row:
+    """The limits of a tenant that differ from the settings; what is no object is none."""
+    limits = orjson.loads(tenant["limits"] or "{}")
+    return limits if isinstance(limits, dict) else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -23,6 +23,7 @@ PROMOTED_PREFIX = "metadata_"
 AWAIT_S = 600
 """Longest wait for indexes to come online. Over millions of nodes it takes minutes."""
 
+_DIMENSIONS = "vector.dimensions"
 _QUANTIZATION = "vector.quantization.enabled"
 _QUANTIZATION_TYPE = "vector.quantization.type"
 
@@ -78,6 +79,13 @@ class Change:
     found: SchemaItem
     wanted: SchemaItem
 
+    @property
+    def is_promoted(self) -> bool:
+        """It comes from settings: of promoted metadata, or the length of the model's vectors."""
+        length = {_DIMENSIONS: self.wanted.options.get(_DIMENSIONS)}
+        found = replace(self.found, options={**self.found.options, **length})
+        return self.wanted.is_promoted or self.wanted.is_met_by(found)
+
 
 @dataclass(frozen=True, slots=True)
 class SchemaDifference:
@@ -106,11 +114,11 @@ class SchemaDifference:
             yield item, create_statement(item)
 
     def part(self, *, promoted: bool) -> SchemaDifference:
-        """The part about promoted metadata, or the rest, which migration files hold."""
+        """The part that follows settings, or the rest, which migration files hold."""
         return SchemaDifference(
             tuple(item for item in self.missing if item.is_promoted is promoted),
             tuple(item for item in self.extra if item.is_promoted is promoted),
-            tuple(change for change in self.changed if change.wanted.is_promoted is promoted),
+            tuple(change for change in self.changed if change.is_promoted is promoted),
         )
 
 
@@ -143,7 +151,7 @@ _FULLTEXT_OPTIONS = {"fulltext.eventually_consistent": True}
 
 def _vector_options(dimensions: int) -> dict[str, Any]:
     return {
-        "vector.dimensions": dimensions,
+        _DIMENSIONS: dimensions,
         "vector.similarity_function": "COSINE",
         # Measured: with the default quantization three of ten neighbours are lost.
         _QUANTIZATION: False,

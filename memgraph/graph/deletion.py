@@ -17,6 +17,7 @@ from memgraph.domain.errors import NotFound, shown
 from memgraph.domain.mutations import Key, Ref
 from memgraph.domain.schema import PLACEHOLDER, TOMBSTONE, EdgeSpec, GraphModel, NodeSpec
 from memgraph.graph import plan
+from memgraph.graph.embedding import FIND_TEXTS_WITH_VECTOR, REQUEST_HEIRS
 from memgraph.graph.session import Graph, Row
 from memgraph.graph.transaction import Transaction
 from memgraph.ids import random_int63
@@ -126,9 +127,11 @@ def bury_all(tx: Transaction, model: GraphModel, label: str, keys: Iterable[Key]
     tx.relinked.update(model.nodes)
     found: dict[str, set[Key]] = defaultdict(set)
     found[label] |= set(keys)
+    bereaved: list[Row] = []
     if found["Prompt"]:
         rows = _rows(model.nodes["Prompt"], found["Prompt"])
         tx.rows(LOCK_PROMPTS, rows)
+        bereaved = tx.rows(FIND_TEXTS_WITH_VECTOR, rows)
         found["Response"] |= set(_keys(tx.rows(FIND_RESPONSES, rows)))
     if found["Response"]:
         rows = _rows(model.nodes["Response"], found["Response"])
@@ -143,6 +146,8 @@ def bury_all(tx: Transaction, model: GraphModel, label: str, keys: Iterable[Key]
         if found[spec.label]:
             rows = _rows(spec, found[spec.label])
             tx.matched(bury(spec), rows, f"bury_{spec.snake}")
+    if bereaved:
+        tx.rows(REQUEST_HEIRS, bereaved)
 
 
 def bury_dependents(

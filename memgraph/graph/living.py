@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -15,7 +14,6 @@ from memgraph.domain.schema import GraphModel, NodeSpec
 from memgraph.graph import plan
 from memgraph.graph.session import Row
 from memgraph.graph.transaction import Transaction
-from memgraph.ids import iso
 
 _WRITER_KEPT = frozenset({"tail_prompt_id", "tail_at"})
 """Bookkeeping that other steps of the writer keep on living nodes."""
@@ -41,7 +39,7 @@ class LivingOutcome:
 
 
 class LivingWriter:
-    """Write the changes and mentions of a batch, class by class."""
+    """Write the changes of a batch, class by class."""
 
     def __init__(self, model: GraphModel) -> None:
         self._model = model
@@ -61,18 +59,6 @@ class LivingWriter:
             if refs:
                 self._write_class(tx, spec, {ref[1]: said[ref] for ref in refs}, outcome)
         return outcome
-
-    def write_mentions(self, tx: Transaction, batch: list[Mutation]) -> None:
-        """Create what is only named, with the earliest time it was named."""
-        named: dict[str, dict[Key, datetime]] = defaultdict(dict)
-        for mutation in batch:
-            for label, key in mutation.mentions:
-                at = named[label].get(key)
-                if at is None or mutation.occurred_at < at:
-                    named[label][key] = mutation.occurred_at
-        for label, spec in self._model.nodes.items():
-            if named.get(label):
-                _mention_class(tx, spec, named[label])
 
     def _encode(self, index: int, mutation: Mutation, change: Any) -> _Said:
         label = change.ref[0]
@@ -198,13 +184,3 @@ def _living(model: GraphModel) -> list[tuple[str, NodeSpec]]:
 def _clocked(spec: NodeSpec) -> frozenset[str]:
     skipped = BOOKKEEPING | _WRITER_KEPT | set(spec.identity) | {p.name for p in spec.promoted}
     return frozenset(p.name for p in spec.properties if p.name not in skipped)
-
-
-def _mention_class(tx: Transaction, spec: NodeSpec, named: dict[Key, datetime]) -> None:
-    rows = [
-        {plan.ROW_INDEX: i, **plan.key_row(spec, key), "created_at": iso(named[key])}
-        for i, key in enumerate(sorted(named))
-    ]
-    stale = [r["i"] for r in tx.rows(plan.mention(spec), rows)]
-    if stale:
-        tx.rows(plan.correct_mention(spec), [rows[i] for i in sorted(stale)])

@@ -236,7 +236,7 @@ def apply(
     *,
     wait_s: float = LOCK_WAIT_S,
 ) -> list[Migration]:
-    """Apply what is pending, then the indexes of promoted metadata; return what was applied.
+    """Apply what is pending, then the indexes that settings ask for; return what was applied.
 
     Returns when all indexes are online. One runner works at a time; another one waits up
     to ``wait_s`` seconds and then finds everything applied. Raises MigrationError; the
@@ -253,7 +253,7 @@ def apply(
                 applied.append(migration)
                 after = migration.version
             for item, statement in _promoted(graph, model).steps():
-                on_progress(f"index of promoted metadata: {item.name}")
+                on_progress(f"index as the settings say: {item.name}")
                 graph.run(statement)
     await_indexes(graph)
     return applied

@@ -8,6 +8,7 @@ the server plans each statement a few times, not once per batch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -17,9 +18,19 @@ from typing import Any
 import orjson
 
 from memgraph.domain.mutations import Key
-from memgraph.domain.schema import PLACEHOLDER, TOMBSTONE, EdgeSpec, NodeSpec, PropertySpec
+from memgraph.domain.schema import (
+    PLACEHOLDER,
+    RECORDED_AT,
+    TOMBSTONE,
+    EdgeSpec,
+    NodeSpec,
+    PropertySpec,
+)
 from memgraph.domain.values import MAX_INTEGER, MAX_KEY_CHARS, Lifecycle
 from memgraph.ids import iso
+
+Sides = tuple[str, ...]
+"""Of the ends of an edge: ``start``, ``end``, both in this order, or none."""
 
 ROW_INDEX = "i"
 """Column that carries a row's position, so that an answer can name it."""
@@ -163,25 +174,42 @@ def key_row(spec: NodeSpec, key: Key) -> dict[str, Any]:
     return dict(zip(spec.key, key, strict=True))
 
 
-def _sent(spec: NodeSpec | EdgeSpec, name: str, prefix: str = "") -> str:
+def quoted(name: str) -> str:
+    """A property name as Cypher reads it; promoted metadata keys may be anything."""
+    return name if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else f"`{name.replace('`', '``')}`"
+
+
+def sent(declared: PropertySpec, prefix: str = "") -> str:
     """What a property of a row is to the server."""
-    value = f"row.{prefix}{name}"
-    return f"datetime({value})" if spec.by_name[name].type == "datetime" else value
+    value = f"row.{quoted(prefix + declared.name)}"
+    return f"datetime({value})" if declared.type == "datetime" else value
+
+
+def assigned(variable: str, declared: PropertySpec) -> str:
+    """Set a property to that of a row."""
+    return f"{variable}.{quoted(declared.name)} = {sent(declared)}"
 
 
 def pattern(variable: str, spec: NodeSpec, prefix: str = "") -> str:
     """A node pattern by tenant and key, the key's columns ``prefix``-ed."""
-    keys = "".join(f", {name}: {_sent(spec, name, prefix)}" for name in spec.key)
+    keys = "".join(f", {name}: {sent(spec.by_name[name], prefix)}" for name in spec.key)
     return f"({variable}:{spec.label} {{tenant_id: $tenant_id{keys}}})"
 
 
 def _assignments(variable: str, spec: NodeSpec | EdgeSpec, names: Iterable[str]) -> str:
-    return ", ".join(f"{variable}.{name} = {_sent(spec, name)}" for name in sorted(names))
+    return ", ".join(assigned(variable, spec.by_name[name]) for name in sorted(names))
 
 
 def _settable(spec: NodeSpec, present: frozenset[str]) -> list[str]:
-    known = [p.name for p in spec.properties if p.name not in spec.identity]
-    return [name for name in known if name in present]
+    kept = {*spec.identity, RECORDED_AT}
+    return [p.name for p in spec.properties if p.name in present and p.name not in kept]
+
+
+def recorded(spec: NodeSpec) -> list[str]:
+    """The assignment of the recorded time, for classes that keep it: that of the first writing."""
+    if RECORDED_AT not in spec.by_name:
+        return []
+    return [f"n.{RECORDED_AT} = coalesce(n.{RECORDED_AT}, datetime())"]
 
 
 @lru_cache(maxsize=1024)
@@ -193,7 +221,7 @@ def merge_new(spec: NodeSpec, present: frozenset[str]) -> str:
     or a tombstone.
     """
     names = [n for n in _settable(spec, present) if n != "write_id"]
-    sets = ", ".join([_assignments("n", spec, names), "n.write_id = $write_id"])
+    sets = ", ".join([_assignments("n", spec, names), "n.write_id = $write_id", *recorded(spec)])
     stored = {
         Lifecycle.FACT: "n.fact_hash AS fact_hash",
         Lifecycle.LIVING: "properties(n) AS properties",
@@ -217,12 +245,13 @@ def fill_placeholders(spec: NodeSpec, present: frozenset[str]) -> str:
     filled first is missing.
     """
     names = [n for n in _settable(spec, present) if n != "write_id"]
+    sets = ", ".join([_assignments("n", spec, names), *recorded(spec)])
     return (
         f"UNWIND $rows AS row\n"
         f"MATCH {pattern('n', spec)}\n"
         f"SET n.write_id = $write_id\n"
         f"WITH n, row WHERE n:{PLACEHOLDER}\n"
-        f"SET {_assignments('n', spec, names)}\n"
+        f"SET {sets}\n"
         f"REMOVE n:{PLACEHOLDER}\n"
         f"RETURN row.{ROW_INDEX} AS i"
     )
@@ -281,38 +310,67 @@ def correct_mention(spec: NodeSpec) -> str:
         f"MATCH {pattern('n', spec)}\n"
         f"SET n.write_id = $write_id\n"
         f"WITH n, row WHERE NOT n:{TOMBSTONE}\n"
-        f"SET n.created_at = {_smaller('n.created_at', _sent(spec, 'created_at'))}\n"
+        f"SET n.created_at = {_smaller('n.created_at', sent(spec.by_name['created_at']))}\n"
         f"REMOVE n:{PLACEHOLDER}\n"
         f"RETURN count(n) AS matched"
     )
 
 
+def named_at(side: str) -> str:
+    """Column of the earliest time that an end of an edge was named; one row of each says it."""
+    return f"{side}_named_at"
+
+
 @lru_cache(maxsize=1024)
-def merge_edges(spec: EdgeSpec, start: NodeSpec, end: NodeSpec, present: frozenset[str]) -> str:
-    """Merge edges, making placeholders of ends that have not arrived.
+def merge_edges(
+    spec: EdgeSpec,
+    start: NodeSpec,
+    end: NodeSpec,
+    present: frozenset[str],
+    named: Sides = (),
+) -> str:
+    """Merge edges, making placeholders of ends that have not arrived, unless they are ``named``.
 
     What several events say of one edge, the smallest value wins: the order of
-    arrival does not matter. Returns the number of edges matched or made, and of
-    those that touch a tombstone.
+    arrival does not matter. Returns the number of edges matched or made, of
+    those that touch a tombstone, and per named side ``i`` of the rows whose end
+    needs `correct_mention`.
     """
-    names = sorted(p.name for p in spec.properties if p.name in present)
+    said = sorted((p for p in spec.properties if p.name in present), key=lambda p: p.name)
     lines = [
         "UNWIND $rows AS row",
         f"MERGE {pattern('a', start, 'start_')}",
-        f"  ON CREATE SET a:{PLACEHOLDER}",
+        f"  ON CREATE SET {_come_to_be('a', 'start', named)}",
         f"MERGE {pattern('b', end, 'end_')}",
-        f"  ON CREATE SET b:{PLACEHOLDER}",
+        f"  ON CREATE SET {_come_to_be('b', 'end', named)}",
         f"MERGE (a)-[r:{spec.type}]->(b)",
     ]
-    if names:
-        lines.append(f"  ON CREATE SET {_assignments('r', spec, names)}")
-        smaller = ", ".join(f"r.{n} = {_smaller(f'r.{n}', _sent(spec, n))}" for n in names)
+    if said:
+        lines.append("  ON CREATE SET " + ", ".join(assigned("r", p) for p in said))
+        smaller = ", ".join(f"r.{p.name} = {_smaller(f'r.{p.name}', sent(p))}" for p in said)
         lines.append(f"  ON MATCH SET {smaller}")
     lines.append(
         f"RETURN count(r) AS matched, "
         f"count(CASE WHEN a:{TOMBSTONE} OR b:{TOMBSTONE} THEN 1 END) AS buried"
+        + "".join(f",\n       {_stale(side)} AS {side}s" for side in named)
     )
     return "\n".join(lines)
+
+
+def _come_to_be(variable: str, side: str, named: Sides) -> str:
+    if side not in named:
+        return f"{variable}:{PLACEHOLDER}"
+    at = f"datetime(row.{named_at(side)})"
+    return f"{variable}.created_at = {at}, {variable}.write_id = $write_id"
+
+
+def _stale(side: str) -> str:
+    """Rows whose named end was a placeholder, or was named earlier now than before."""
+    variable, at = "a" if side == "start" else "b", f"row.{named_at(side)}"
+    return (
+        f"collect(CASE WHEN {at} IS NOT NULL AND ({variable}:{PLACEHOLDER}"
+        f" OR {variable}.created_at > datetime({at})) THEN row.{ROW_INDEX} END)"
+    )
 
 
 def _smaller(stored: str, sent: str) -> str:

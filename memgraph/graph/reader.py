@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from memgraph.domain.errors import InvalidInput, NotFound, shown
 from memgraph.domain.schema import EdgeSpec, GraphModel
+from memgraph.domain.times import BiTemporal
 from memgraph.graph.counts import Counts, read_counts
 from memgraph.graph.kinds import find_spec, parse_key
 from memgraph.graph.nodes import public
@@ -143,6 +145,14 @@ class Reader:
         )
         return [decode(self._model.nodes["PromptTemplate"], row) for row in rows]
 
+    def list_template_texts(self, tenant_id: str, *, limit: int = 2_000) -> list[Row]:
+        """``template_id``, ``version`` and ``template_text`` of all templates, newest first."""
+        return self._graph.read(query("templates/list_texts"), tenant_id=tenant_id, limit=limit)
+
+    def list_sources(self, tenant_id: str, *, limit: int = 1_000) -> list[Row]:
+        """Doors and files with what became of their events, latest first, and dead letters kept."""
+        return self._graph.read(query("ingest/list_sources"), tenant_id=tenant_id, limit=limit)
+
     def list_template_line(self, tenant_id: str, template_id: str, version: str) -> list[Row]:
         """A template version and what it inherits from, nearest first, with ``parent`` keys."""
         rows = self._graph.read(
@@ -163,6 +173,20 @@ class Reader:
         spec = self._model.nodes["ModelVersion"]
         return [public(spec, row["model_version"]) for row in rows]
 
+    def list_model_prices(
+        self, tenant_id: str, model_id: str, recorded_as_of: datetime, *, limit: int = 10_000
+    ) -> list[Row]:
+        """What events said of prices, with their ``version``, recorded by then, newest first."""
+        rows = self._graph.read(
+            query("models/list_prices"),
+            tenant_id=tenant_id,
+            model_id=model_id,
+            recorded_as_of=recorded_as_of,
+            limit=limit,
+        )
+        spec = self._model.nodes["ModelPrice"]
+        return [{"version": row["version"], **public(spec, row["price"])} for row in rows]
+
     def get_agent_metrics(self, tenant_id: str, agent_id: str, *, limit: int = 100_000) -> Row:
         """What an agent did, over at most ``limit`` prompts (``is_cut``). Raises NotFound."""
         rows = self._graph.read(
@@ -171,6 +195,21 @@ class Reader:
         if not rows:
             raise _not_found("agent", agent_id)
         return rows[0]
+
+    def list_agent_configurations(
+        self, tenant_id: str, agent_id: str, at: BiTemporal, *, limit: int = 10_000
+    ) -> list[Row]:
+        """What events said of an agent's configuration, as known ``at``, the newest first."""
+        rows = self._graph.read(
+            query("agents/list_configurations"),
+            tenant_id=tenant_id,
+            agent_id=agent_id,
+            as_of=at.valid,
+            recorded_as_of=at.recorded,
+            limit=limit,
+        )
+        spec = self._model.nodes["AgentConfiguration"]
+        return [public(spec, row["configuration"]) for row in rows]
 
     def get_session_summary(self, tenant_id: str, session_id: str) -> Row:
         """Counts, tokens, cost and duration of a session. Raises NotFound."""

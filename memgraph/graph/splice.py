@@ -22,11 +22,27 @@ from memgraph.ids import iso
 Position = tuple[datetime, str]
 """(created_at, prompt_id): the order of prompts in a session."""
 
-LOCK_SESSIONS = """\
+# Says what the tails were before. What is appended is linked at once. Ids are not compared
+# here: the server orders texts by their UTF-16.
+MOVE_TAILS = """\
 UNWIND $rows AS row
 MATCH (s:Session {tenant_id: $tenant_id, session_id: row.session_id})
 SET s.write_id = $write_id
-RETURN row.session_id AS session_id, s.tail_prompt_id AS tail_prompt_id, s.tail_at AS tail_at"""
+WITH s, row, s.tail_prompt_id AS tail_prompt_id, s.tail_at AS tail_at,
+     datetime(row.tail_at) AS new_at, datetime(row.first_at) AS first_at
+WITH *, tail_at IS NULL OR new_at > tail_at AS is_newer,
+     row.follows AND tail_at IS NOT NULL AND first_at > tail_at AS is_appended
+SET s.tail_prompt_id = CASE WHEN is_newer THEN row.tail_prompt_id ELSE tail_prompt_id END,
+    s.tail_at = CASE WHEN is_newer THEN new_at ELSE tail_at END
+WITH row, tail_prompt_id, tail_at, first_at, is_appended,
+     CASE WHEN is_appended THEN row.first_prompt_id END AS appended_id
+CALL (tail_prompt_id, tail_at, first_at, appended_id) {
+  MATCH (p:Prompt {tenant_id: $tenant_id, prompt_id: appended_id})
+  MATCH (q:Prompt {tenant_id: $tenant_id, prompt_id: tail_prompt_id})
+  CREATE (p)-[:FOLLOWS {gap_ms: first_at.epochMillis - tail_at.epochMillis, stated: false}]->(q)
+  RETURN count(*) AS linked
+}
+RETURN row.session_id AS session_id, tail_prompt_id, tail_at, is_appended, linked"""
 
 # Everything from the last prompt before the late arrivals on.
 READ_NEIGHBOURS = """\
@@ -64,18 +80,18 @@ MERGE (p)-[r:FOLLOWS]->(q)
   ON CREATE SET r.stated = true
 RETURN count(r) AS matched"""
 
+SET_TAILS = """\
+UNWIND $rows AS row
+MATCH (s:Session {tenant_id: $tenant_id, session_id: row.session_id})
+SET s.tail_prompt_id = row.tail_prompt_id
+RETURN count(*) AS matched"""
+
 # Both ends are known only when the later of the two has arrived.
 SET_GAPS = """\
 UNWIND $rows AS row
 MATCH (p:Prompt {tenant_id: $tenant_id, prompt_id: row.prompt_id})-[r:FOLLOWS]-(q:Prompt)
 WHERE r.gap_ms IS NULL AND p.created_at IS NOT NULL AND q.created_at IS NOT NULL
 SET r.gap_ms = startNode(r).created_at.epochMillis - endNode(r).created_at.epochMillis"""
-
-SET_TAILS = """\
-UNWIND $rows AS row
-MATCH (s:Session {tenant_id: $tenant_id, session_id: row.session_id})
-SET s.tail_prompt_id = row.tail_prompt_id, s.tail_at = datetime(row.tail_at)
-RETURN count(*) AS matched"""
 
 
 def splice(tx: Transaction, places: list[Place], filled: Iterable[str]) -> None:
@@ -85,7 +101,7 @@ def splice(tx: Transaction, places: list[Place], filled: Iterable[str]) -> None:
     sessions: dict[str, list[Place]] = defaultdict(list)
     for place in places:
         sessions[place.session_id].append(place)
-    tails = _lock(tx, sorted(sessions))
+    tails = _move_tails(tx, sessions)
     late = {s: _first(p) for s, p in sessions.items() if _is_late(tails[s], p)}
     known = _neighbours(tx, late) if late else {}
     if late:
@@ -97,10 +113,11 @@ def splice(tx: Transaction, places: list[Place], filled: Iterable[str]) -> None:
             order = _Order(known.get(session_id, []), new)
             relinked.extend(order.relinked)
         else:
-            tail = tails[session_id]
-            order = _Order([(tail, True)] if tail else [], new)
+            # The first of them follows the tail already.
+            order = _Order([], new)
         links.extend(order.links)
-    _write(tx, sessions, tails, links, relinked)
+    _write(tx, links, relinked)
+    _settle_tails(tx, {s: tails[s] for s in late}, sessions)
     _link_stated(tx, places, set(filled))
 
 
@@ -154,12 +171,29 @@ def _first(places: list[Place]) -> datetime:
 
 
 def _is_late(tail: Position | None, places: list[Place]) -> bool:
-    return tail is not None and min(map(_position, places)) < tail
+    """Whether the tail is not before all of them. At the same time the ids decide, elsewhere."""
+    return tail is not None and _first(places) <= tail[0]
 
 
-def _lock(tx: Transaction, session_ids: list[str]) -> dict[str, Position | None]:
-    rows = tx.rows(LOCK_SESSIONS, [{"session_id": s} for s in session_ids])
-    tx.expect(len(rows), len(session_ids), "lock_sessions")
+def _move_tails(tx: Transaction, sessions: dict[str, list[Place]]) -> dict[str, Position | None]:
+    """Lock the sessions, let their tails be the newest prompts, and return what they were."""
+    sent = []
+    for session_id in sorted(sessions):
+        first = min(sessions[session_id], key=_position)
+        last = max(sessions[session_id], key=_position)
+        sent.append(
+            {
+                "session_id": session_id,
+                "first_prompt_id": first.prompt_id,
+                "first_at": iso(first.created_at),
+                "follows": first.previous_prompt_id is None,
+                "tail_prompt_id": last.prompt_id,
+                "tail_at": iso(last.created_at),
+            }
+        )
+    rows = tx.rows(MOVE_TAILS, sent)
+    tx.expect(len(rows), len(sent), "move_tails")
+    tx.expect(sum(r["linked"] for r in rows), sum(r["is_appended"] for r in rows), "link")
     return {
         r["session_id"]: (r["tail_at"], r["tail_prompt_id"]) if r["tail_prompt_id"] else None
         for r in rows
@@ -176,29 +210,26 @@ def _neighbours(
     return known
 
 
-def _write(
-    tx: Transaction,
-    sessions: dict[str, list[Place]],
-    tails: dict[str, Position | None],
-    links: list[dict[str, Any]],
-    relinked: list[str],
-) -> None:
+def _write(tx: Transaction, links: list[dict[str, Any]], relinked: list[str]) -> None:
     if relinked:
         # Not compared: what was first in its session follows nothing yet.
         tx.rows(UNLINK, [{"prompt_id": p} for p in sorted(relinked)])
     if links:
         links.sort(key=lambda row: row["prompt_id"])
         tx.matched(LINK, links, "link")
-    new_tails = []
-    for session_id in sorted(sessions):
+
+
+def _settle_tails(
+    tx: Transaction, late: dict[str, Position | None], sessions: dict[str, list[Place]]
+) -> None:
+    """Of prompts at the time of the tail the one with the last id becomes it."""
+    rows = []
+    for session_id, tail in sorted(late.items()):
         newest = max(map(_position, sessions[session_id]))
-        tail = tails[session_id]
-        if tail is None or newest > tail:
-            new_tails.append(
-                {"session_id": session_id, "tail_prompt_id": newest[1], "tail_at": iso(newest[0])}
-            )
-    if new_tails:
-        tx.matched(SET_TAILS, new_tails, "set_tails")
+        if tail is not None and newest[0] == tail[0] and newest > tail:
+            rows.append({"session_id": session_id, "tail_prompt_id": newest[1]})
+    if rows:
+        tx.matched(SET_TAILS, rows, "set_tails")
 
 
 def _link_stated(tx: Transaction, places: list[Place], filled: set[str]) -> None:

@@ -1,7 +1,7 @@
 """The one writer: a batch of mutations of one tenant becomes one managed transaction.
 
 Order inside: facts (new, known, placeholder), edges that are facts, changes of
-living nodes, mentions, edges, FOLLOWS, derived properties, dead letters. What
+living nodes, edges and who is only named, FOLLOWS, derived properties, dead letters. What
 conflicts leaves nothing behind but its dead letter.
 """
 
@@ -17,10 +17,20 @@ from typing import Any
 import neo4j
 
 from memgraph.domain.errors import MemgraphError, TemplateCycle
-from memgraph.domain.mutations import Edge, Mutation, Outcome, Ref, Refusal, WriteResult
-from memgraph.domain.schema import EdgeSpec, GraphModel, NodeSpec
+from memgraph.domain.mutations import (
+    Ended,
+    Letter,
+    Mutation,
+    Outcome,
+    Refusal,
+    Totals,
+    WriteResult,
+)
+from memgraph.domain.schema import GraphModel, NodeSpec
 from memgraph.graph import plan
 from memgraph.graph.deletion import bury_dependents
+from memgraph.graph.ledger import count_events
+from memgraph.graph.linking import Linker
 from memgraph.graph.living import LivingWriter
 from memgraph.graph.session import Graph
 from memgraph.graph.splice import splice
@@ -61,6 +71,14 @@ class _Batch:
         self.outcomes[index] = Outcome.DEAD_LETTERED
         self.refusals.append(Refusal(index, code, detail))
 
+    def letters(self) -> list[Letter]:
+        """What is kept of the events that were refused."""
+        return [
+            Letter(r.code, "write", self.mutations[r.index].payload, r.detail)
+            for r in self.refusals
+            if self.outcomes[r.index] is Outcome.DEAD_LETTERED
+        ]
+
     def open(self) -> dict[int, Mutation]:
         """Events that are neither known nor refused, by position."""
         return {i: m for i, m in enumerate(self.mutations) if i not in self.outcomes}
@@ -77,16 +95,22 @@ class Writer:
         self._on_written = on_written
         self._model = model
         self._mappers = {label: plan.RowMapper(spec) for label, spec in model.nodes.items()}
-        self._edge_mappers = {ends: plan.RowMapper(spec) for ends, spec in model.edges.items()}
+        self._linker = Linker(model)
         self._living = LivingWriter(model)
         self._columns = plan.Columns()
         self._tenants: set[str] = set()
 
     def write(
-        self, tenant_id: str, mutations: Sequence[Mutation], *, source: str = "api"
+        self,
+        tenant_id: str,
+        mutations: Sequence[Mutation],
+        *,
+        source: str = "api",
+        ended: Ended | None = None,
     ) -> WriteResult:
         """Write a batch in one transaction; every event is stored, duplicate or dead-lettered.
 
+        Events that ``ended`` before are counted with the batch, their letters kept.
         Idempotent. Raises GraphUnavailable when the server stays away,
         WriteMismatch and TypeError for faults of ours; then nothing is written.
         """
@@ -98,7 +122,7 @@ class Writer:
             nonlocal attempts
             attempts += 1
             tx = Transaction(transaction, tenant_id, write_id, self._graph.watch)
-            return self._write(tx, mutations, cyclic, source)
+            return self._write(tx, mutations, cyclic, source, ended or Ended(Totals()))
 
         while True:
             try:
@@ -117,7 +141,12 @@ class Writer:
             return result
 
     def _write(
-        self, tx: Transaction, mutations: Sequence[Mutation], cyclic: set[int], source: str
+        self,
+        tx: Transaction,
+        mutations: Sequence[Mutation],
+        cyclic: set[int],
+        source: str,
+        ended: Ended,
     ) -> WriteResult:
         batch = _Batch(mutations)
         for index in sorted(cyclic):
@@ -131,19 +160,20 @@ class Writer:
         for index in sorted(living.conflicts):
             batch.refuse(index, "conflict", label=batch.mutations[index].changes[0].ref[0])
         accepted = batch.open()
-        self._living.write_mentions(tx, list(accepted.values()))
-        buried = self._write_edges(tx, accepted.values())
+        buried = self._linker.write(tx, accepted.values())
         places = [m.place for m in accepted.values() if m.place and m.fact not in buried]
         splice(tx, places, batch.filled)
         self._set_success(tx, accepted.values())
         self._check_templates(tx, accepted)
-        self._write_dead_letters(tx, batch, source)
+        self._write_dead_letters(tx, [*ended.letters, *batch.letters()], source)
         for index, mutation in accepted.items():
             is_new = mutation.fact or mutation.fact_edge or index in living.changed
             is_kept = is_new and mutation.fact not in buried
             batch.outcomes[index] = Outcome.STORED if is_kept else Outcome.DUPLICATE
+        outcomes = [batch.outcomes[i] for i in range(len(mutations))]
+        self._count(tx, source, outcomes, ended.totals)
         return WriteResult(
-            [batch.outcomes[i] for i in range(len(mutations))],
+            outcomes,
             batch.refusals,
             tx.nodes_created,
             tx.relationships_created,
@@ -188,7 +218,7 @@ class Writer:
         rows = []
         for index, mutation in members:
             _, key = mutation.fact or ("", ())
-            row = mapper(mutation.fact_properties)
+            row = mapper({**mutation.fact_properties, **mutation.enriched})
             row.update(plan.key_row(spec, key))
             row["fact_hash"] = hashes[index]
             row[plan.ROW_INDEX] = index
@@ -245,7 +275,7 @@ class Writer:
             if known[0] != index:
                 self._settle(batch, index, fact_hash, known[1])
                 continue
-            row = self._edge_row(edge)
+            row = self._linker.row(edge)
             groups[edge.ends].append({plan.ROW_INDEX: index, **row, "fact_hash": fact_hash})
         for ends, rows in sorted(groups.items()):
             edge_spec = self._model.edges[ends]
@@ -263,35 +293,6 @@ class Writer:
                     self._settle(batch, stored["i"], row["fact_hash"], stored["fact_hash"])
             if buried:
                 bury_dependents(tx, self._model, edge_spec, buried)
-
-    def _write_edges(self, tx: Transaction, mutations: Iterable[Mutation]) -> set[Ref]:
-        """Merge the edges; what belongs to something deleted is deleted too, and returned."""
-        groups: dict[tuple[str, str, str], dict[Any, dict[str, Any]]] = defaultdict(dict)
-        for mutation in mutations:
-            for edge in mutation.edges:
-                group = groups[edge.ends]
-                row = self._edge_row(edge)
-                key = (edge.start[1], edge.end[1])
-                group[key] = _smaller(group[key], row) if key in group else row
-        touching: list[tuple[EdgeSpec, list[dict[str, Any]]]] = []
-        for ends in sorted(groups):
-            edge_spec = self._model.edges[ends]
-            start, end = self._model.nodes[ends[0]], self._model.nodes[ends[2]]
-            rows = [groups[ends][key] for key in sorted(groups[ends])]
-            present = self._columns.of(ends, rows)
-            statement = plan.merge_edges(edge_spec, start, end, present)
-            if tx.matched(statement, rows, ends[1].lower())["buried"]:
-                touching.append((edge_spec, rows))
-        # After all of them: with a prompt goes its answer of the same batch.
-        buried = set[Ref]()
-        for edge_spec, rows in touching:
-            buried |= bury_dependents(tx, self._model, edge_spec, rows)
-        return buried
-
-    def _edge_row(self, edge: Edge) -> dict[str, Any]:
-        start, end = self._model.nodes[edge.start[0]], self._model.nodes[edge.end[0]]
-        properties = self._edge_mappers[edge.ends](edge.properties)
-        return plan.edge_row(start, edge.start[1], end, edge.end[1], properties)
 
     def _set_success(self, tx: Transaction, mutations: Iterable[Mutation]) -> None:
         touched = set()
@@ -311,27 +312,29 @@ class Writer:
         if rows and (found := tx.rows(FIND_TEMPLATE_CYCLES, rows)):
             raise _Cycles({max(r["i"] for r in found)})
 
-    def _write_dead_letters(self, tx: Transaction, batch: _Batch, source: str) -> None:
+    def _count(self, tx: Transaction, source: str, outcomes: list[Outcome], ended: Totals) -> None:
+        totals = Totals()
+        totals.add(outcomes)
+        count_events(tx, source, len(outcomes) + ended.received, totals + ended)
+
+    def _write_dead_letters(self, tx: Transaction, letters: Sequence[Letter], source: str) -> None:
         spec = self._model.nodes["DeadLetter"]
         mapper = self._mappers["DeadLetter"]
         rows = []
-        for refusal in batch.refusals:
-            if batch.outcomes[refusal.index] is not Outcome.DEAD_LETTERED:
-                continue
-            payload = batch.mutations[refusal.index].payload
+        for index, letter in enumerate(letters):
             row = mapper(
                 {
-                    "dead_letter_id": _dead_letter_id(source, refusal.code, payload),
+                    "dead_letter_id": _dead_letter_id(source, letter.code, letter.payload),
                     "created_at": now(),
                     "source": source,
-                    "reason": refusal.code,
-                    "stage": "write",
-                    "detail": refusal.detail,
-                    "payload": base64.b64encode(payload).decode(),
+                    "reason": letter.code,
+                    "stage": letter.stage,
+                    "detail": letter.detail,
+                    "payload": base64.b64encode(letter.payload).decode(),
                     "attempts": 1,
                 }
             )
-            rows.append({**row, plan.ROW_INDEX: refusal.index})
+            rows.append({**row, plan.ROW_INDEX: index})
         if rows:
             tx.rows(plan.merge_new(spec, self._columns.of(spec.label, rows)), rows)
 
@@ -340,15 +343,6 @@ class _Cycles(Exception):  # a signal to the loop above, never seen outside
     def __init__(self, indexes: set[int]) -> None:
         super().__init__("templates inherit from themselves")
         self.indexes = indexes
-
-
-def _smaller(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Per property the smaller value, as the merge statement decides."""
-    merged = dict(one)
-    for name, value in other.items():
-        if name not in merged or value < merged[name]:
-            merged[name] = value
-    return merged
 
 
 def _dead_letter_id(source: str, reason: str, payload: bytes) -> str:

@@ -9,12 +9,13 @@ from pydantic import ValidationError
 
 from memgraph.domain import events as ev
 from memgraph.domain.agents import AgentConfig
-from memgraph.domain.errors import Conflict
+from memgraph.domain.errors import Conflict, NotFound
 from memgraph.domain.events.base import EventBase
 from memgraph.domain.events.conversation import AgentBody
 from memgraph.domain.mutations import Outcome
 from memgraph.domain.network import Pair, find_bottlenecks, find_loops
 from memgraph.domain.states import AGENT
+from memgraph.domain.times import BiTemporal
 from memgraph.domain.values import AgentStatus
 from memgraph.graph.nodes import NodeReader
 from memgraph.graph.reader import Reader
@@ -37,6 +38,25 @@ class Agents:
         config = _shown(found.get("config"))
         metrics = self.reader.get_agent_metrics(tenant_id, agent_id)
         return {**found, "config": config, "metrics": metrics}
+
+    def get_as_of(self, tenant_id: str, agent_id: str, at: BiTemporal) -> Row:
+        """The configuration that was said up to a time, property by property the newest word.
+
+        Raises NotFound, also when nothing had been said of it by then.
+        """
+        found = self.nodes.get(tenant_id, "Agent", (agent_id,))
+        said = self.reader.list_agent_configurations(tenant_id, agent_id, at)
+        if not said:
+            raise NotFound("nothing was known of this agent's configuration then", kind="agent")
+        newest = {name: value for row in reversed(said) for name, value in row.items()}
+        newest.pop("configuration_id")
+        return {
+            "agent_id": agent_id,
+            **newest,
+            "created_at": found["created_at"],
+            "updated_at": said[0]["created_at"],
+            "config": _shown(newest.get("config")),
+        }
 
     def register(self, tenant_id: str, body: AgentBody, moment: EventBase) -> tuple[Row, Outcome]:
         """Register an agent, or say more of a known one. Raises Conflict, InvalidTransition."""

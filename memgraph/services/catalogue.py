@@ -10,8 +10,10 @@ from memgraph.graph.reader import Reader
 from memgraph.services.access import Access
 from memgraph.services.agents import Agents
 from memgraph.services.conversations import Conversations
+from memgraph.services.dead_letters import DeadLetters
+from memgraph.services.ingest.door import Door
 from memgraph.services.limits import Limits
-from memgraph.services.metering import Sampler
+from memgraph.services.metering import Census, Sampler
 from memgraph.services.models import Models
 from memgraph.services.ports import AnswerStore, Cache, Meters
 from memgraph.services.questions import Questions
@@ -39,6 +41,9 @@ class Services:
     readiness: Readiness
     meters: Meters
     sampler: Sampler
+    census: Census
     cache: Cache
     answers: AnswerStore
     limits: Limits
+    door: Door
+    dead_letters: DeadLetters

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ import structlog
 from pydantic import ValidationError
 
 from memgraph.domain.access import Principal
+from memgraph.domain.errors import InvalidInput
 from memgraph.domain.mutations import Key
 from memgraph.services.ports import Bucket, Decision, Limiter
 from memgraph.settings import LimitSettings, Rates
@@ -27,6 +29,17 @@ class ReadsNodes(Protocol):
     """What limits need of the graph."""
 
     def find(self, tenant_id: str, label: str, key: Key) -> dict[str, Any] | None: ...
+
+
+def with_limits(known: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """The limits of a tenant with some of them set; None takes one back. Raises InvalidInput."""
+    limits = {n: v for n, v in {**known, **said}.items() if v is not None}
+    try:
+        Rates(**{n: v for n, v in limits.items() if n in Rates.model_fields})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise InvalidInput(str(first["loc"][0]), first["msg"]) from None
+    return limits
 
 
 @dataclass(eq=False)
@@ -49,7 +62,7 @@ class Limits:
     def take(self, principal: Principal) -> Decision:
         """A token of the credential and one of the tenant."""
         tenant_id = principal.tenant_id
-        rates = self._rates(tenant_id)
+        rates = self.rates(tenant_id)
         client = f"{tenant_id}\x00{principal.subject}"
         return self.shared.take(
             [
@@ -58,7 +71,8 @@ class Limits:
             ]
         )
 
-    def _rates(self, tenant_id: str) -> Rates:
+    def rates(self, tenant_id: str) -> Rates:
+        """The limits in force for a tenant and each of its clients."""
         with self._lock:
             until, rates = self._known.get(tenant_id, (0.0, self.settings))
         if until > time.monotonic():

@@ -5,20 +5,28 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
 
 from memgraph import metrics, telemetry
 from memgraph.domain.errors import MemgraphError
-from memgraph.domain.mutations import Mutation, WriteResult
+from memgraph.domain.mutations import Ended, Mutation, WriteResult
 from memgraph.graph.permits import PermitFigures
 from memgraph.graph.session import Mode, Watch
 from memgraph.metrics import Metric
+from memgraph.services.ingest.delivery import WritesBatches
 from memgraph.services.ports import CacheFigures, Meters
-from memgraph.services.recording import WritesBatches
+
+_log = structlog.get_logger()
 
 BACKEND = "neo4j"
+CENSUS_EVERY_S = 30.0
+CENSUS_TIMEOUT_S = 2.0
+"""Whoever scrapes waits no longer: the other figures are worth more then."""
 
 
 class NullMeters:
@@ -30,7 +38,7 @@ class NullMeters:
     def observe(self, metric: Metric, value: float, **labels: str) -> None:
         return None
 
-    def set(self, metric: Metric, value: float) -> None:
+    def set(self, metric: Metric, value: float, **labels: str) -> None:
         return None
 
 
@@ -66,7 +74,12 @@ class MeteredWriter:
     meters: Meters
 
     def write(
-        self, tenant_id: str, mutations: Sequence[Mutation], *, source: str = "api"
+        self,
+        tenant_id: str,
+        mutations: Sequence[Mutation],
+        *,
+        source: str = "api",
+        ended: Ended | None = None,
     ) -> WriteResult:
         """Write a batch as the writer does."""
         kinds = [kind_of(m) for m in mutations]
@@ -74,7 +87,7 @@ class MeteredWriter:
             self.meters.count(metrics.EVENTS_RECEIVED, amount, event_type=kind, source=source)
         began = time.perf_counter()
         try:
-            result = self.writer.write(tenant_id, mutations, source=source)
+            result = self.writer.write(tenant_id, mutations, source=source, ended=ended)
         except MemgraphError as error:
             self.meters.count(metrics.WRITE_FAILURES, code=error.code)
             raise
@@ -109,16 +122,18 @@ class Sampler:
     waiting: Callable[[], int]
     cache: Callable[[], CacheFigures] = CacheFigures
     _last: dict[Metric, float] = field(default_factory=dict)
+    """What was told of each, because most of it is the same from request to request."""
+    _asked: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def sample(self) -> None:
         """Bring the metrics up to date. Under a lock, so that the last one told is the newest."""
         with self._lock:
             permits, cache = self.permits(), self.cache()
-            self.meters.set(metrics.PERMITS_LIMIT, self.limit)
-            self.meters.set(metrics.PERMITS_ACTIVE, permits.active)
-            self.meters.set(metrics.PERMITS_PEAK, permits.peak)
-            self.meters.set(metrics.RECORDER_WAITING, self.waiting())
+            self._show(metrics.PERMITS_LIMIT, self.limit)
+            self._show(metrics.PERMITS_ACTIVE, permits.active)
+            self._show(metrics.PERMITS_PEAK, permits.peak)
+            self._show(metrics.RECORDER_WAITING, self.waiting())
             self._reach(metrics.PERMITS_GRANTED, permits.total)
             self._reach(metrics.PERMITS_REFUSED, permits.timeouts)
             self._reach(metrics.PERMITS_FAILED, permits.failed)
@@ -126,10 +141,46 @@ class Sampler:
             self._reach(metrics.CACHE_HITS, cache.hits)
             self._reach(metrics.CACHE_MISSES, cache.misses)
             self._reach(metrics.CACHE_FAILURES, cache.failures)
-            if asked := cache.hits + cache.misses:
+            asked = cache.hits + cache.misses
+            if asked != self._asked:
+                self._asked = asked
                 self.meters.set(metrics.CACHE_HIT_RATE, 100 * cache.hits / asked)
+
+    def _show(self, metric: Metric, value: float) -> None:
+        if value != self._last.get(metric):
+            self.meters.set(metric, value)
+            self._last[metric] = value
 
     def _reach(self, metric: Metric, total: float) -> None:
         """Counters grow by what is new since the last time."""
-        self.meters.count(metric, total - self._last.get(metric, 0.0))
-        self._last[metric] = total
+        last = self._last.get(metric, 0.0)
+        if total != last:
+            self.meters.count(metric, total - last)
+            self._last[metric] = total
+
+
+@dataclass
+class Census:
+    """Tells how much the graph holds to whoever scrapes, at most once in `CENSUS_EVERY_S`."""
+
+    meters: Meters
+    count: Callable[[], Sequence[Mapping[str, Any]]]
+    _due: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def sample(self) -> None:
+        """Bring the metrics up to date when it is time. Without the graph they stay as is."""
+        with self._lock:
+            if time.monotonic() < self._due:
+                return
+            self._due = time.monotonic() + CENSUS_EVERY_S
+        try:
+            rows = self.count()
+        except MemgraphError as error:
+            _log.warning("nothing was counted", code=error.code)
+            return
+        for row in rows:
+            if row["kind"] == "nodes":
+                self.meters.set(metrics.GRAPH_NODES, row["n"], label=row["name"])
+            else:
+                self.meters.set(metrics.GRAPH_EDGES, row["n"], type=row["name"])

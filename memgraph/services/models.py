@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from memgraph.domain import events as ev
@@ -11,6 +10,7 @@ from memgraph.domain.errors import Conflict
 from memgraph.domain.events.base import EventBase
 from memgraph.domain.events.registry import ModelBody, ModelVersionBody
 from memgraph.domain.mutations import Outcome
+from memgraph.domain.times import END_OF_TIME, BiTemporal
 from memgraph.graph.nodes import NodeReader
 from memgraph.graph.reader import Reader
 from memgraph.ids import now
@@ -30,15 +30,20 @@ class Models:
     nodes: NodeReader
     reader: Reader
 
-    def get(self, tenant_id: str, model_id: str, *, as_of: datetime | None = None) -> Row:
-        """A model with the ``version`` that is valid then, now by default. Raises NotFound."""
+    def get(self, tenant_id: str, model_id: str, *, at: BiTemporal | None = None) -> Row:
+        """A model with the ``version`` that is valid then, now by default. Raises NotFound.
+
+        Of what was recorded by an earlier time only the prices are told: what else a version
+        says may have come later.
+        """
         model = self.nodes.get(tenant_id, "Model", (model_id,))
-        at = as_of or now()
-        valid = (
-            row
-            for row in self.reader.list_model_versions(tenant_id, model_id)
-            if "valid_from" in row and row["valid_from"] <= at
-        )
+        at = at or BiTemporal(now())
+        if at.recorded == END_OF_TIME:
+            versions = self.reader.list_model_versions(tenant_id, model_id)
+        else:
+            said = self.reader.list_model_prices(tenant_id, model_id, at.recorded)
+            versions = _priced(model_id, said)
+        valid = (v for v in versions if "valid_from" in v and v["valid_from"] <= at.valid)
         return {**model, "version": next(valid, None)}
 
     def list_versions(self, tenant_id: str, model_id: str) -> list[Row]:
@@ -84,6 +89,17 @@ class Models:
         if version.previous_version is None and known:
             return version.model_copy(update={"previous_version": known[0]["version"]})
         return version
+
+
+def _priced(model_id: str, said: list[Row]) -> list[Row]:
+    """Versions out of what was ``said`` of their prices, latest ``valid_from`` first."""
+    versions: dict[str, Row] = {}
+    for price in reversed(said):
+        # A price whose beginning nobody names holds from the first word about it.
+        first = {"created_at": price["created_at"], "valid_from": price["created_at"]}
+        known = versions.setdefault(price["version"], {"model_id": model_id, **first})
+        known |= {name: price[name] for name in ("version", *PRICE) if name in price}
+    return sorted(versions.values(), key=lambda v: (v["valid_from"], v["version"]), reverse=True)
 
 
 def _check_price(version: ModelVersionBody, known: Row) -> None:

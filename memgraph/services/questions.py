@@ -13,6 +13,7 @@ from memgraph.domain.schema import GraphModel, NodeSpec
 from memgraph.domain.selection import (
     Checked,
     Condition,
+    Operator,
     Selection,
     Way,
     check_conditions,
@@ -26,6 +27,7 @@ from memgraph.graph.nodes import NodeReader
 from memgraph.graph.search import Hit, Searcher
 from memgraph.graph.selector import Selector
 from memgraph.services.cursors import Cursors
+from memgraph.services.ports import Embedder
 
 Row = dict[str, Any]
 
@@ -51,6 +53,8 @@ class Search:
     kind: str | None = None
     where: tuple[Condition, ...] = ()
     limit: int = 20
+    vector_model: str | None = None
+    """Model that made the vector; None: unknown, so vectors of every model are compared."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +67,8 @@ class Questions:
     searcher: Searcher
     neighbour_reader: NeighbourReader
     cursors: Cursors
+    embedder: Embedder | None = None
+    """Makes vectors of what is searched for by meaning; without it callers bring their own."""
 
     def page(
         self,
@@ -152,9 +158,12 @@ class Questions:
 
         By vector the score is the cosine. Otherwise it is made of ranks: how much a
         word counts in the index depends on the texts of all tenants, and nobody may
-        learn of those. Raises InvalidInput, Forbidden.
+        learn of those. A vector that is not given is made of the text and compared with
+        vectors of the same model. Raises InvalidInput, Forbidden, EmbedderUnavailable.
         """
         mode = search.mode or _mode(search)
+        if mode is not Mode.TEXT and search.vector is None:
+            search = self._embedded(search)
         rankings, plans = [], []
         for way in (Mode.TEXT, Mode.VECTOR) if mode is Mode.HYBRID else (mode,):
             for spec in self._searched(caller, search, way):
@@ -173,6 +182,12 @@ class Questions:
         ]
         return {"mode": mode.value, "items": items, **({"plan": plans} if explain else {})}
 
+    def _embedded(self, search: Search) -> Search:
+        if self.embedder is None or not search.text:
+            return search
+        [vector] = self.embedder.embed([search.text])
+        return replace(search, vector=vector.tolist(), vector_model=self.embedder.model_id)
+
     def _rank(self, caller: Principal, search: Search, spec: NodeSpec, way: Mode) -> list[Hit]:
         tests = check_conditions(spec, search.where)
         if any(test.is_words for test in tests):
@@ -181,6 +196,9 @@ class Questions:
         if way is Mode.TEXT:
             text = search.text or ""
             return self.searcher.by_text(caller.tenant_id, spec, text, tests, limit=limit)
+        if search.vector_model is not None:
+            made_by = Condition("embedding_model", Operator.EQ, search.vector_model)
+            tests = (*tests, *check_conditions(spec, [made_by]))
         vector = search.vector or ()
         return self.searcher.by_vector(caller.tenant_id, spec, vector, tests, limit=limit)
 

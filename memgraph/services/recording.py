@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
@@ -34,6 +34,15 @@ class WritesBatches(Protocol):
     ) -> WriteResult: ...
 
 
+Prepare = Callable[[str, EventBase, bytes], Mutation]
+"""Tenant, event and its bytes to what the event asks of the graph. Raises InvalidInput."""
+
+
+def plain(tenant_id: str, event: EventBase, payload: bytes) -> Mutation:
+    """The event as it was sent, without enrichment."""
+    return to_mutation(event, payload)
+
+
 @dataclass(slots=True)
 class _Ticket:
     mutations: list[Mutation]
@@ -51,12 +60,14 @@ class Recorder:
         *,
         committers: int = 2,
         source: str = "api",
+        prepare: Prepare = plain,
         wait_s: float = 30.0,
         most_waiting: int = 10_000,
     ) -> None:
         self._writer = writer
         self._committers = committers
         self._source = source
+        self._prepare = prepare
         self._wait_s = wait_s
         self._most_waiting = most_waiting
         self._lock = threading.Lock()
@@ -69,7 +80,7 @@ class Recorder:
     def record(self, tenant_id: str, event: EventBase) -> Outcome:
         """Commit one event: stored, or duplicate. Raises Conflict when it is known otherwise."""
         payload = orjson.dumps(event.model_dump(mode="json", exclude_none=True))
-        [outcome] = self.write(tenant_id, [to_mutation(event, payload)])
+        [outcome] = self.write(tenant_id, [self._prepare(tenant_id, event, payload)])
         if outcome is Outcome.DEAD_LETTERED:
             raise Conflict("this id exists with other content; a fact is written once")
         if outcome is Outcome.REJECTED:

@@ -29,6 +29,7 @@ from memgraph.domain.templates import (
     text_diff_summary,
     validate_bindings,
 )
+from memgraph.domain.times import BiTemporal
 from memgraph.graph.nodes import NodeReader
 from memgraph.graph.reader import Reader
 from memgraph.ids import uuid7
@@ -57,17 +58,16 @@ class Templates:
         template_id: str,
         *,
         version: str | None = None,
-        as_of: datetime | None = None,
+        at: BiTemporal | None = None,
     ) -> Row:
-        """A version, the highest by default, among those registered by ``as_of``.
+        """A version, the highest by default, among those known ``at`` a time.
 
         Raises NotFound.
         """
         known = [
             row["version"]
             for row in self.list_versions(tenant_id, template_id)
-            if (version is None or row["version"] == version)
-            and (as_of is None or row["created_at"] <= as_of)
+            if (version is None or row["version"] == version) and (at is None or _is_known(row, at))
         ]
         if not known:
             raise NotFound("no such version of this template", kind="template")
@@ -203,6 +203,10 @@ class Templates:
             )
             for row in self.reader.list_template_line(tenant_id, *key)
         }
+
+
+def _is_known(version: Row, at: BiTemporal) -> bool:
+    return bool(version["created_at"] <= at.valid and version["recorded_at"] <= at.recorded)
 
 
 def _resolve(line: Line, key: TemplateKey) -> ResolvedTemplate:

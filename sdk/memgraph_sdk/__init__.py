@@ -14,9 +14,13 @@ from memgraph_sdk.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
+from memgraph_sdk.observe import observe
+from memgraph_sdk.observing import configure, current_call, flush, stats
+from memgraph_sdk.recorder import Bounds, Stats
 from memgraph_sdk.version import __version__
 
 __all__ = [
+    "Bounds",
     "BrokenRule",
     "Client",
     "Conflict",
@@ -26,8 +30,14 @@ __all__ = [
     "NotFound",
     "PreconditionFailed",
     "RateLimited",
+    "Stats",
     "Unauthenticated",
     "Unavailable",
     "UnexpectedAnswer",
     "__version__",
+    "configure",
+    "current_call",
+    "flush",
+    "observe",
+    "stats",
 ]

@@ -39,6 +39,14 @@ class AgentSettings(TypedDict, total=False):
 AgentStatus: TypeAlias = Literal["active", "idle", "busy", "paused", "terminated"]
 
 
+class AsOf(TypedDict, total=False):
+    """What was known at a time: what held then, of what had been recorded by then."""
+    as_of: datetime | str | None
+    """As it was then by the times of the events; else now."""
+    recorded_as_of: datetime | str | None
+    """Only what had arrived here by then; else all."""
+
+
 Classification: TypeAlias = Literal["public", "internal", "confidential", "restricted", "pii"]
 
 
@@ -60,6 +68,18 @@ class Context(TypedDict, total=False):
 
 
 ContextKind: TypeAlias = Literal["document", "web_page", "database", "vector_search", "memory"]
+
+
+class DeadLettersAsked(TypedDict, total=False):
+    """Which letters."""
+    source: str | None
+    """Only of this door or file."""
+    reason: str | None
+    """Only with this reason."""
+    after: str
+    """Only after this id: the last one you have."""
+    limit: int
+    """Letters of one answer."""
 
 
 class Document(TypedDict, total=False):
@@ -409,12 +429,7 @@ class NewToolInvocation(TypedDict, total=False):
 Operator: TypeAlias = Literal["eq", "ne", "lt", "lte", "gt", "gte", "in", "contains", "exists"]
 
 
-Permission: TypeAlias = Literal["conversations:read", "conversations:write", "conversations:delete", "scores:write", "agents:read", "agents:write", "templates:read", "templates:write", "models:read", "models:write", "users:read", "statistics:read", "access:manage"]
-
-
-class PricingParameters(TypedDict, total=False):
-    as_of: datetime | str | None
-    """Which version was valid then, such as 2026-01-31T00:00Z; else now."""
+Permission: TypeAlias = Literal["conversations:read", "conversations:write", "conversations:delete", "scores:write", "agents:read", "agents:write", "templates:read", "templates:write", "models:read", "models:write", "users:read", "statistics:read", "access:manage", "dead_letters:manage"]
 
 
 Priority: TypeAlias = Literal["low", "normal", "high", "critical"]
@@ -570,10 +585,12 @@ class TaggedParameters(TypedDict, total=False):
 
 
 class TemplateParameters(TypedDict, total=False):
+    as_of: datetime | str | None
+    """As it was then by the times of the events; else now."""
+    recorded_as_of: datetime | str | None
+    """Only what had arrived here by then; else all."""
     version: str | None
     """Such as 1.2.0; else the highest."""
-    as_of: datetime | str | None
-    """Only versions that were registered by then, such as 2026-01-31T00:00Z."""
 
 
 class TemplateParent(TypedDict, total=False):

@@ -21,11 +21,15 @@ from memgraph_sdk.registry import (
     ContextDocuments,
     Models,
     Templates,
+    Tenants,
     Tools,
     Users,
 )
 from memgraph_sdk.transport import Transport
 from memgraph_sdk.version import __version__
+
+URL_VARIABLE = "MEMGRAPH_URL"
+API_KEY_VARIABLE = "MEMGRAPH_API_KEY"
 
 
 class Client(Questions):
@@ -45,11 +49,11 @@ class Client(Questions):
         retries: int = 3,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
-        self.base_url = _given(base_url, "MEMGRAPH_URL", "base_url")
+        self.base_url = _given(base_url, URL_VARIABLE, "base_url")
         super().__init__(
             Transport(
                 self.base_url,
-                _given(api_key, "MEMGRAPH_API_KEY", "api_key"),
+                _given(api_key, API_KEY_VARIABLE, "api_key"),
                 timeout_s=timeout_s,
                 retries=retries,
                 user_agent=f"llm-memory-graph-sdk/{__version__}",
@@ -69,6 +73,7 @@ class Client(Questions):
         self.users = Users(self._transport)
         self.tools = Tools(self._transport)
         self.api_keys = ApiKeys(self._transport)
+        self.tenants = Tenants(self._transport)
 
     def close(self) -> None:
         """Close the connections."""

@@ -43,8 +43,8 @@ class Agent(Result):
     """Free-form metadata."""
     links: list[Link] = []
     """Where it points to."""
-    metrics: AgentMetrics
-    """How it does."""
+    metrics: AgentMetrics | None = None
+    """How it does; not with `as_of`."""
 
 
 class AgentLoop(Result):
@@ -125,6 +125,22 @@ class ApiKeys(Result):
     items: list[ApiKey]
 
 
+class BatchOutcome(Result):
+    """What became of a body of events: the four counts add up to the first."""
+    received: int
+    """Events of the body."""
+    stored: int
+    """Events that changed the graph."""
+    duplicate: int
+    """Events that were known already."""
+    rejected: int
+    """Events that break a rule: mend them and send them again."""
+    dead_lettered: int
+    """Events kept aside, such as conflicts with known facts."""
+    items: list[ItemOutcome]
+    """One for each event, in the order of the body."""
+
+
 class Bottleneck(Result):
     """What comes to an agent and what it hands on."""
     agent_id: str
@@ -181,6 +197,33 @@ class Created(Result):
     """Key of what was recorded."""
     outcome: str
     """`stored`, or `duplicate` when it was known already."""
+
+
+class DeadLetter(Result):
+    """An event that could not be stored, with the reason and its original bytes."""
+    dead_letter_id: str
+    """SHA-256 of source, reason and bytes, hex: the same event once."""
+    created_at: datetime | None = None
+    """When it happened or was first named, UTC."""
+    source: str | None = None
+    """Door or file it came in by."""
+    reason: str | None = None
+    """Code of the error."""
+    stage: str | None = None
+    """Step that refused it."""
+    detail: Any = None
+    """Named facts of the error, such as the two digests."""
+    payload: str | None = None
+    """The original bytes, base64."""
+    attempts: int | None = None
+    """How often it was tried."""
+    updated_at: datetime | None = None
+    """When it was last tried, UTC."""
+
+
+class DeadLetters(Result):
+    """Dead letters in the order of their ids, without what they hold."""
+    items: list[DeadLetter]
 
 
 class Follows(Result):
@@ -295,6 +338,26 @@ class IssuedApiKey(Result):
     """When it was revoked, UTC."""
     api_key: str
     """Send it as `Authorization: Bearer`. It is not shown again."""
+
+
+class ItemOutcome(Result):
+    """What became of one event."""
+    event_id: str | None
+    """Its id; null when it could not be read."""
+    outcome: str
+    """What became of it."""
+    problem: ItemProblem | None = None
+    """Why it was not stored."""
+
+
+class ItemProblem(Result):
+    """Why an event was not stored."""
+    code: str
+    """Code of the error."""
+    detail: str
+    """The field and the rule, never what was sent."""
+    stage: str
+    """The step of the pipeline that says so."""
 
 
 class Line(Result):
@@ -493,6 +556,10 @@ class Prompt(Result):
     """Kinds of personal data found."""
     anomaly_kinds: list[str] | None = None
     """Kinds of anomaly flagged by the nightly job."""
+    computed_properties: list[str] | None = None
+    """Properties that enrichment computed because no sender said them."""
+    enrichment_pending: str | None = None
+    """Properties that enrichment could not add yet, separated by spaces."""
     tags: list[str] | None = None
     """Free labels."""
     trace_id: str | None = None
@@ -507,6 +574,10 @@ class Prompt(Result):
     """Free-form metadata."""
     token_count: int | None = None
     """Tokens of the text. Unit: tokens."""
+    token_count_estimated: bool | None = None
+    """The tokens were counted as another model would."""
+    matched_template: str | None = None
+    """Registered template that the text fits, as template_id@version."""
     user_id: str | None = None
     """User as this prompt's sender said."""
     application_id: str | None = None
@@ -591,6 +662,56 @@ class PromptTemplate(Result):
     """Where it points to."""
 
 
+class Rates(Result):
+    """Token buckets. The `limits` of a tenant may say otherwise for it and its clients."""
+    client_per_s: float = 100.0
+    """Requests of one credential a second."""
+    client_burst: int = 200
+    """Requests of one credential at once."""
+    tenant_per_s: float = 10000.0
+    """Requests of one tenant a second."""
+    tenant_burst: int = 20000
+    """Requests of one tenant at once."""
+
+
+class ReadDeadLetter(Result):
+    """A dead letter with what it holds."""
+    dead_letter_id: str
+    """SHA-256 of source, reason and bytes, hex: the same event once."""
+    created_at: datetime | None = None
+    """When it happened or was first named, UTC."""
+    source: str | None = None
+    """Door or file it came in by."""
+    reason: str | None = None
+    """Code of the error."""
+    stage: str | None = None
+    """Step that refused it."""
+    detail: Any = None
+    """Named facts of the error, such as the two digests."""
+    payload: str | None = None
+    """The original bytes, base64."""
+    attempts: int | None = None
+    """How often it was tried."""
+    updated_at: datetime | None = None
+    """When it was last tried, UTC."""
+    content: str
+    """The event as it came in."""
+
+
+class Replayed(Result):
+    """What became of a letter that was tried again."""
+    received: int
+    """Letters tried."""
+    stored: int
+    """Letters that are stored now, and gone."""
+    duplicate: int
+    """Letters that were known meanwhile, and gone."""
+    rejected: int
+    """Always 0: what is not taken stays a letter."""
+    dead_lettered: int
+    """Letters that stay."""
+
+
 class Response(Result):
     """What a model answered. An agent loop gives several responses to one prompt."""
     response_id: str
@@ -619,6 +740,10 @@ class Response(Result):
     """Kinds of personal data found."""
     anomaly_kinds: list[str] | None = None
     """Kinds of anomaly flagged by the nightly job."""
+    computed_properties: list[str] | None = None
+    """Properties that enrichment computed because no sender said them."""
+    enrichment_pending: str | None = None
+    """Properties that enrichment could not add yet, separated by spaces."""
     tags: list[str] | None = None
     """Free labels."""
     trace_id: str | None = None
@@ -761,6 +886,22 @@ class SessionSummary(Result):
     """From the first prompt on. Unit: ms."""
 
 
+class TelemetryOutcome(Result):
+    """What became of a batch of telemetry."""
+    batch_id: str | None
+    """As sent."""
+    status: str
+    """`accepted`, or `partial` when some events failed."""
+    processed_count: int
+    """Events that are stored, or were already."""
+    failed_count: int
+    """Events that were rejected or kept aside."""
+    processing_time_ms: int
+    """From the first event to the commit, ms."""
+    failures: list[ItemOutcome]
+    """The events that failed."""
+
+
 class TemplateVersionItem(Result):
     """A version of a template, in short."""
     version: str
@@ -768,6 +909,8 @@ class TemplateVersionItem(Result):
     name: str | None
     author: str | None
     created_at: datetime
+    recorded_at: datetime
+    """When it arrived here."""
     comment: str | None
     """What was new."""
 
@@ -775,6 +918,16 @@ class TemplateVersionItem(Result):
 class TemplateVersions(Result):
     """The versions of a template, the highest first."""
     items: list[TemplateVersionItem]
+
+
+class TenantSummary(Result):
+    """The tenant of the caller."""
+    tenant_id: str
+    name: str | None
+    created_at: datetime | None
+    """None: it has neither data nor a name yet."""
+    limits: Rates
+    """In force; an operator may give a tenant its own."""
 
 
 class Thread(Result):

@@ -17,9 +17,9 @@ class Agents(Group):
         """Register an agent, or say more of a known one."""
         return self._transport.post("/agents", agent, models.Agent)
 
-    def get(self, agent_id: str, /) -> models.Agent:
-        """Read an agent with its configuration and how it does."""
-        return self._transport.get(path_of("agents", agent_id), models.Agent)
+    def get(self, agent_id: str, /, **choice: Unpack[args.AsOf]) -> models.Agent:
+        """Read an agent with its configuration and how it does; with `as_of` how it was set up."""
+        return self._transport.get(path_of("agents", agent_id), models.Agent, choice)
 
     def update(
         self, agent_id: str, /, *, if_match: str | None = None, **changes: Unpack[args.AgentChange]
@@ -79,7 +79,7 @@ class Models(Group):
         """Register a model, with a version and its prices if you like."""
         return self._transport.post("/models", model, models.Model)
 
-    def get(self, model_id: str, /, **choice: Unpack[args.PricingParameters]) -> models.Model:
+    def get(self, model_id: str, /, **choice: Unpack[args.AsOf]) -> models.Model:
         """Read a model with the version and the prices that are valid, or were at `as_of`."""
         return self._transport.get(path_of("models", model_id), models.Model, choice)
 
@@ -118,6 +118,14 @@ class Tools(Group):
     def stats(self, **choice: Unpack[args.ToolParameters]) -> list[models.ToolStatistics]:
         """Tell how often tools are called, fail, are retried; those that fail most first."""
         return self._transport.get("/tools/stats", models.ToolStatisticsList, choice).items
+
+
+class Tenants(Group):
+    """Your tenant."""
+
+    def get(self) -> models.TenantSummary:
+        """Read your tenant with the limits in force."""
+        return self._transport.get("/tenants/self", models.TenantSummary)
 
 
 class ApiKeys(Group):

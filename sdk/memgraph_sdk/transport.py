@@ -90,6 +90,12 @@ class Transport:
         answer = self._send("PATCH", path, body=body, headers=headers, resend=if_match is None)
         return _read(answer, model)
 
+    def deliver(self, path: str, body: bytes, model: type[R], *, is_packed: bool) -> R:
+        """Send what is encoded already, once: whoever queues it decides when to try again."""
+        packing = {"Content-Encoding": "gzip"} if is_packed else {}
+        request = self._http.build_request("POST", path, content=body, headers={**_JSON, **packing})
+        return _read(self._send_once(request, is_stream=False), model)
+
     def delete(self, path: str) -> None:
         """Delete a thing. That it is not there any more is no error of a second attempt."""
         try:

@@ -15,10 +15,10 @@ from memgraph.domain.schema import GraphModel, NodeSpec
 from memgraph.graph.kinds import find_spec
 from memgraph.graph.nodes import public
 from memgraph.graph.session import Graph
-from memgraph.graph.writer import Writer
 from memgraph.services.ingest import formats
 from memgraph.services.ingest.service import Ingestion
 from tests.api.conftest import Caller
+from tests.support.pipelines import graph_pipeline
 
 Json = dict[str, Any]
 
@@ -63,7 +63,7 @@ class Demo:
 def load(parts: App, web: Flask) -> Demo:
     tenant_id = f"tenant-{uuid.uuid4()}"
     ingestion = Ingestion(
-        Writer(parts.graph, parts.model), tenant_id=tenant_id, source="demo", batch=500
+        graph_pipeline(parts.graph, parts.model), tenant_id=tenant_id, source="demo", batch=500
     )
     ingestion.run(formats.read(DEMO_FILE))
     parts.graph.run("CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()")

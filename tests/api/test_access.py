@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from memgraph.adapters.cache import Entries, InMemoryCache
+from memgraph.api import create_app
+from memgraph.bootstrap import App
 from memgraph.domain.access import Permission, Role
 from memgraph.domain.errors import Unauthenticated
 from memgraph.domain.schema import GraphModel
@@ -156,3 +158,20 @@ class TestKnownKeys:
         access.revoke_key(tenant, kept["key_id"])
         with pytest.raises(Unauthenticated):
             access.authenticate(key)
+
+
+class TestTenant:
+    def test_limits_in_force_are_told(self, api: Caller, parts: App, tenant: str) -> None:
+        before = api.get("/tenants/self")
+        assert (before.status_code, before.json["tenant_id"]) == (200, tenant)
+        assert before.json["limits"]["client_burst"] == 1_000_000
+        api.post("/sessions", {"id": "s"})
+        parts.credentials.change_limits(tenant, lambda _: {"client_burst": 9}, now())
+        # Another worker: this one knows the limits for some seconds.
+        other = create_app(App(parts.settings, parts.model, parts.graph).services)
+        told = Caller(other, api.credential).get("/tenants/self").json
+        assert told["name"] == tenant
+        assert told["limits"] == {**before.json["limits"], "client_burst": 9}
+
+    def test_it_is_for_those_who_manage_access(self, caller: CallerAs) -> None:
+        assert caller(Role.ML_ENGINEER).get("/tenants/self").status_code == 403

@@ -120,3 +120,20 @@ def test_tool_statistics(api: Caller) -> None:
         ("b", 1, 0),
     ]
     assert [i["tool_name"] for i in api.get("/tools/stats?tool_name=b").json["items"]] == ["b"]
+
+
+def test_the_largest_counts_add_up(api: Caller) -> None:
+    most = 2**40
+    api.post("/sessions/s/prompts", {"id": "p", "prompt": {"text": "x"}})
+    for n in range(3):
+        usage = {"prompt_tokens": most, "completion_tokens": most, "total_tokens": most}
+        body = {"id": f"r{n}", "response": {"text": "y"}, "usage": usage, "metrics": {"cost": most}}
+        assert api.post("/prompts/p/responses", body).status_code == 201
+        tool = {"id": f"t{n}", "tool_name": "t", "status": "failed", "duration_ms": most}
+        tool["retry_count"] = most
+        assert api.post(f"/responses/r{n}/tool-invocations", tool).status_code == 201
+    [tools] = api.get("/tools/stats").json["items"]
+    assert (tools["retries"], tools["average_duration_ms"]) == (3 * most, most)
+    assert api.get("/sessions/s").json["summary"]["cost_usd"] == 3 * most
+    body["usage"] = {**usage, "total_tokens": most + 1}
+    assert api.post("/prompts/p/responses", body).status_code == 422

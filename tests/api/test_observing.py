@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,7 +19,9 @@ from memgraph.adapters.meters import PrometheusMeters
 from memgraph.api import create_app
 from memgraph.bootstrap import build
 from memgraph.domain.access import Role
-from memgraph.graph.session import Graph
+from memgraph.domain.errors import GraphUnavailable
+from memgraph.graph.session import Graph, Row
+from memgraph.services import metering
 from memgraph.settings import Neo4jSettings, Settings
 from tests.api.conftest import Caller
 
@@ -77,6 +80,34 @@ def observed(
         spans.clear()
         web = create_app(app.services, meters.registry)
         yield Observed(Caller(web, key), spans, log)
+
+
+def test_the_size_of_the_graph_is_told_at_most_twice_a_minute(
+    observed: Observed, graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = 'llm_memory_graph_graph_nodes_total{label="Prompt"}'
+    body = {"prompt": {"text": "x"}}
+    observed.api.post("/sessions/s/prompts", body)
+    first = observed.figures()
+    assert first[name] >= 1
+    assert first['llm_memory_graph_graph_edges_total{type="PART_OF"}'] >= 1
+    # A class that nobody uses is told of too, so that what was deleted does not stay.
+    assert 'llm_memory_graph_graph_nodes_total{label="Archive"}' in first
+    observed.api.post("/sessions/s/prompts", body)
+    assert observed.figures()[name] == first[name]
+    later = time.monotonic() + 31
+    monkeypatch.setattr(metering.time, "monotonic", lambda: later)
+    assert observed.figures()[name] >= first[name] + 1
+
+
+def test_without_the_graph_the_other_figures_are_told(
+    observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count() -> list[Row]:
+        raise GraphUnavailable("gone")
+
+    monkeypatch.setattr(observed.api.app.extensions["memgraph"].census, "count", count)
+    assert "llm_memory_graph_permits_limit" in observed.figures()
 
 
 def test_a_request_is_told_of_in_all_three(observed: Observed, tenant: str) -> None:

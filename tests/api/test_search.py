@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from memgraph.adapters.embedders import StaticEmbedder
+from memgraph.adapters.segments import FileVectorSegments
+from memgraph.bootstrap import App
 from memgraph.domain.schema import GraphModel
+from memgraph.graph.embedding import EmbeddingQueue
 from memgraph.graph.kinds import find_spec
 from memgraph.graph.session import Graph
-from tests.api.conftest import Caller, CallerAs
+from memgraph.services.embeddings import Embeddings
+from tests.api.conftest import Caller, CallerAs, Serve
 
 DIMENSIONS = 256
 
@@ -24,6 +31,8 @@ TEXTS = {
     "parcel": ("where is my parcel", vector(0.0, 1.0)),
     "alone": ("nothing of the kind", None),
 }
+
+ASKED = ["I want a refund of my payment", "book me a flight to Oslo", "what is the weather"]
 
 
 @pytest.fixture
@@ -93,14 +102,73 @@ def test_hits_of_others_do_not_hide_ones_own(
     assert ids(shop, text="lamp", limit=1) == ["lamp"]
 
 
+class TestByMeaning:
+    """The words of a search become a vector by the model that made those of the prompts."""
+
+    @pytest.fixture
+    def asked(self, api: Caller, parts: App, tenant: str, tmp_path: Path) -> Caller:
+        for i, text in enumerate([*ASKED, ASKED[0]]):
+            body = {"id": f"p{i}", "prompt": {"text": text}}
+            assert api.post("/sessions/s/prompts", body).status_code == 201
+        queue = EmbeddingQueue(parts.graph)
+        queue.request_all(tenant)
+        embedder = StaticEmbedder()
+        segments = FileVectorSegments(tmp_path, embedder.model_id, embedder.dimensions)
+        done = Embeddings(queue, embedder, segments, list).run_once(tenant, 100)
+        assert (done.prompts, done.computed) == (4, 3)
+        return api
+
+    def test_finds_other_words_for_the_same(self, asked: Caller) -> None:
+        answer = asked.post("/search", {"mode": "vector", "text": "give me my money back"}).json
+        found = [item["node"]["text"] for item in answer["items"]]
+        assert found[0] == ASKED[0]
+        assert sorted(found) == sorted(ASKED)
+        assert answer["items"][0]["node"]["embedding_model"] == StaticEmbedder.model_id
+
+    def test_hybrid_finds_by_words_and_by_meaning(self, asked: Caller, graph: Graph) -> None:
+        graph.run("CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()")
+        answer = asked.post("/search", {"mode": "hybrid", "text": "refund Oslo"}).json
+        found = {item["node"]["text"] for item in answer["items"]}
+        assert found == set(ASKED)
+        assert len(answer["items"]) == 4  # by its words the copy is found too
+
+    def test_vectors_of_other_models_are_not_compared(
+        self, asked: Caller, graph: Graph, tenant: str
+    ) -> None:
+        graph.run(
+            "MATCH (p:Prompt {tenant_id: $tenant_id, prompt_id: 'p1'}) "
+            "SET p.embedding_model = 'other'",
+            tenant_id=tenant,
+        )
+        answer = asked.post("/search", {"mode": "vector", "text": "flights"}).json
+        assert {item["node"]["text"] for item in answer["items"]} == {ASKED[0], ASKED[2]}
+
+    def test_without_a_model_callers_bring_their_vector(self, serve: Serve) -> None:
+        alone = serve(embedding={"model": "none"})
+        answer = alone.post("/search", {"mode": "vector", "text": "flights"})
+        assert answer.status_code == 422
+        assert answer.json["errors"][0]["field"] == "vector"
+
+    def test_a_model_that_is_away_is_told(
+        self, serve: Serve, closed_port: Callable[[], int]
+    ) -> None:
+        remote = {"url": f"http://127.0.0.1:{closed_port()}/v1/embeddings", "name": "m"}
+        alone = serve(embedding={"model": "remote", "remote": remote})
+        answer = alone.post("/search", {"mode": "vector", "text": "canary"})
+        assert answer.status_code == 503
+        assert answer.json["code"] == "embedder_unavailable"
+        assert "canary" not in answer.text
+
+
 @pytest.mark.parametrize(
     ("search", "field"),
     [
         ({}, "text"),
         ({"text": ""}, "text"),
         ({"text": "** ??"}, "text"),
-        ({"mode": "vector", "text": "x"}, "vector"),
-        ({"mode": "hybrid", "text": "x"}, "vector"),
+        ({"mode": "vector"}, "vector"),
+        ({"mode": "hybrid"}, "text"),
+        ({"mode": "vector", "text": ""}, "vector"),
         ({"vector": [1.0]}, "vector"),
         ({"vector": [0.0] * DIMENSIONS}, "vector"),
         ({"vector": [1.0] * DIMENSIONS, "kind": "response"}, "kind"),

@@ -70,6 +70,27 @@ class TestTenants:
         assert isinstance(run("tenant", "create", tenant).error, Conflict)
         assert "Acme Inc." in run("tenant", "list").out
 
+    def test_a_tenant_has_limits_of_its_own(self, run: Run, tenant: str) -> None:
+        run("tenant", "create", tenant)
+        change = ("tenant", "update", tenant, "--json")
+        assert run(*change, "--client-per-s", "2.5").json["limits"] == {"client_per_s": 2.5}
+        both = {"client_per_s": 2.5, "tenant_burst": 7}
+        assert run(*change, "--tenant-burst", "7").json["limits"] == both
+        rows = {row["tenant_id"]: row["limits"] for row in run("tenant", "list", "--json").json}
+        assert rows[tenant] == both
+        assert run(*change, "--reset", "--client-burst", "3").json["limits"] == {"client_burst": 3}
+        assert run(*change, "--reset").json["limits"] == {}
+        assert "changed" in run("tenant", "update", tenant, "--client-burst", "4").out
+
+    def test_limits_that_are_wrong(self, run: Run, tenant: str) -> None:
+        run("tenant", "create", tenant)
+        refused = run("tenant", "update", tenant, "--client-burst", "0").error
+        assert isinstance(refused, InvalidInput)
+        assert refused.field == "client_burst"
+        assert run("tenant", "update", tenant).code == 2
+        missing = run("tenant", "update", f"{tenant}-none", "--client-burst", "1").error
+        assert isinstance(missing, NotFound)
+
     def test_a_tenant_needs_a_good_id(self, run: Run) -> None:
         assert isinstance(run("tenant", "create", "").error, InvalidInput)
         assert isinstance(run("tenant", "create", "a\x00b").error, InvalidInput)

@@ -110,7 +110,7 @@ class TestKeptFiles:
         assert difference(MODEL, empty).lines() == []
         validate(empty, MODEL, KEPT)
         assert said[0].startswith("V001__Constraints_and_indexes.cypher: statement 1 of ")
-        assert said[-1].startswith("index of promoted metadata: session_metadata_")
+        assert said[-1].startswith("index as the settings say: session_metadata_")
         states = empty.read("SHOW INDEXES YIELD state RETURN collect(DISTINCT state) AS all")
         assert states == [{"all": ["ONLINE"]}]
         (vector,) = [item for item in server_items(empty) if item.kind is Kind.VECTOR]

@@ -15,6 +15,7 @@ from memgraph.notebook import server_from_uri
 from memgraph.services.ingest import formats
 from memgraph.services.ingest.service import Ingestion
 from memgraph.settings import Neo4jSettings
+from tests.support.pipelines import plain_pipeline
 
 PAGE = Path(__file__).parents[2] / "docs" / "notebook.md"
 
@@ -32,7 +33,7 @@ def _server_in_the_environment(
 
 @pytest.mark.usefixtures("_server_in_the_environment")
 def test_the_page_runs_and_finds_what_is_there(writer: Writer, tenant: str) -> None:
-    ingestion = Ingestion(writer, tenant_id=tenant, source="demo")
+    ingestion = Ingestion(plain_pipeline(writer), tenant_id=tenant, source="demo")
     assert ingestion.run(formats.read(DEMO_FILE)).totals.stored == 983
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     code = "\n".join(blocks).replace('"default"', repr(tenant))

@@ -28,6 +28,7 @@ from memgraph.services.ingest.service import Ingestion
 from tests.support import demo
 from tests.support.demo import Json, Node, Walk
 from tests.support.events import at, event
+from tests.support.pipelines import graph_pipeline
 from tests.support.recording import RecordingGraph
 
 BEST = "s-0033-p2-r3"
@@ -42,7 +43,7 @@ WIDE = {"fan_out": 1_000, "max_nodes": 10_000}
 def tenant(graph: Graph, model: GraphModel) -> str:
     """The demo, once for all tests."""
     tenant = f"tenant-{uuid.uuid4()}"
-    ingestion = Ingestion(Writer(graph, model), tenant_id=tenant, source="demo")
+    ingestion = Ingestion(graph_pipeline(graph, model), tenant_id=tenant, source="demo")
     assert ingestion.run(formats.read(DEMO_FILE)).totals.stored == len(demo.EVENTS)
     return tenant
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx2
+import memgraph_sdk
 import orjson
 import pytest
 from flask import Flask
-from memgraph_sdk import Client
+from memgraph_sdk import Bounds, Client
 from werkzeug.serving import make_server
 
 from memgraph.api import create_app
@@ -23,6 +24,10 @@ from memgraph.domain.schema import GraphModel
 from memgraph.graph.session import Graph
 from memgraph.settings import Settings
 from tests.api.conftest import WIDE
+from tests.sdk.door import Door, opened
+
+BOUNDS = Bounds(linger_s=0.02, timeout_s=2, exit_timeout_s=0.5)
+"""Of observations in tests: nobody waits for long."""
 
 
 @dataclass(frozen=True)
@@ -153,3 +158,19 @@ def url(web: Flask) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    """A door for events."""
+    with opened(Door()) as door:
+        yield door
+
+
+@pytest.fixture
+def observed(door: Door) -> Iterator[Door]:
+    """The door to which observations of this test go."""
+    memgraph_sdk.configure(url=door.url, api_key="mg_key", bounds=BOUNDS)
+    yield door
+    memgraph_sdk.flush(5)
+    memgraph_sdk.configure(enabled=False)

@@ -106,7 +106,9 @@ def test_queries_go_over_all_pages(client: Client) -> None:
 def test_registries(client: Client) -> None:
     client.agents.create(id="a", name="Triage", config={"temperature": 0.2})
     assert client.agents.update("a", status="paused").status == "paused"
-    assert client.agents.get("a").metrics.prompts == 0
+    metrics = client.agents.get("a").metrics
+    assert metrics is not None
+    assert metrics.prompts == 0
     assert client.agents.network().pairs == []
 
     client.templates.create(
@@ -142,6 +144,7 @@ def test_what_is_mentioned(client: Client) -> None:
 
 
 def test_keys(client: Client) -> None:
+    assert client.tenants.get().limits.client_burst > 0
     key = client.api_keys.create(name="reader", roles=["data_scientist"])
     assert key.api_key.startswith("mg_")
     assert key.key_id in {k.key_id for k in client.api_keys.list()}
@@ -221,12 +224,14 @@ def test_the_readme(client: Client, url: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("MEMGRAPH_URL", url)
     key = client.api_keys.create(name="x", roles=["admin"]).api_key
     monkeypatch.setenv("MEMGRAPH_API_KEY", key)
+    sdk.configure()
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     known: dict[str, object] = {}
     for block in blocks:
         exec(block, known)
-    assert len(blocks) == 2
-    assert client.stats().nodes["Response"] == 1
+    sdk.configure(enabled=False)
+    assert len(blocks) == 3
+    assert client.stats().nodes["Response"] == 2
 
 
 IDS = ["a/b", "ünï 👩‍👩‍👧", "x?y#z", "a%2Fb", "..", "a@b", "a b", "'"]

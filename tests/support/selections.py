@@ -44,7 +44,7 @@ def _of_class(model: GraphModel, spec: NodeSpec) -> Iterator[tuple[str, dict[str
     key = [spec.by_name[name] for name in spec.key]
     yield "by key", {"where": tuple(_equal(p) for p in key)}
     for declared in spec.properties:
-        if declared.index and not declared.metadata_key:
+        if declared.index and not (declared.internal or declared.metadata_key):
             yield f"by {declared.name}", {"where": (_equal(declared),)}
         if declared.fulltext:
             words = Condition(declared.name, Operator.CONTAINS, "x")

@@ -60,6 +60,7 @@ def all_statements(model: GraphModel) -> dict[str, str]:
                 found[name] = lineage_statement(model, spec.label, directions)
     found |= selection_statements(model)
     found["count by store"] = counts.store_statement(model)
+    found["census"] = counts.census_statement(model)
     found["count by index"] = counts.index_statement(model)
     for module in (digest, export):
         found |= {f"{_kind(name)} {name}": t for name, t in module.statements(model).items()}
@@ -95,6 +96,9 @@ def _edge_statements(model: GraphModel) -> dict[str, str]:
             found[f"merge_fact_edges {name}"] = plan.merge_fact_edges(spec, *ends, columns)
             continue
         found[f"merge_edges {name}"] = plan.merge_edges(spec, *ends, columns)
+        for sides in (("start",), ("end",), ("start", "end")):
+            named = plan.merge_edges(spec, *ends, columns, sides)
+            found[f"merge_edges {name} naming {' and '.join(sides)}"] = named
         if columns:
             bare = plan.merge_edges(spec, *ends, frozenset())
             found[f"merge_edges {name} without properties"] = bare
@@ -135,7 +139,8 @@ def _is_planned(text: str) -> bool:
 
 _ASSIGNED = re.compile(
     r"\b(?:n|r)\.(?:\w+|`[^`]+`) = "
-    r"(?:row\.(?:\w+|`[^`]+`)|datetime\(row\.(?:\w+|`[^`]+`)\)|\$write_id|CASE WHEN .*? END)(?:, )?"
+    r"(?:row\.(?:\w+|`[^`]+`)|datetime\(row\.(?:\w+|`[^`]+`)\)|\$write_id|CASE WHEN .*? END"
+    r"|coalesce\(n\.recorded_at, datetime\(\)\))(?:, )?"
 )
 _ON_MATCH = re.compile(r"\n\s*ON (?:CREATE|MATCH) SET …(?=\n)")
 

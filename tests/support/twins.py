@@ -17,10 +17,13 @@ from typing import Any
 import orjson
 
 from memgraph.domain.events import read_event
+from memgraph.domain.mutations import Ended, Letter, Totals
 from memgraph.domain.schema import EdgeSpec, GraphModel, NodeSpec
 from memgraph.domain.selection import Related, Selection
+from memgraph.domain.times import END_OF_TIME, BiTemporal
 from memgraph.graph import digest, export
 from memgraph.graph.credentials import CredentialStore
+from memgraph.graph.dead_letters import DeadLetterStore
 from memgraph.graph.kinds import find_spec, parse_key, show_key
 from memgraph.graph.neighbours import NeighbourReader, segments_of
 from memgraph.graph.nodes import NodeReader
@@ -172,6 +175,14 @@ def write(writer: Writer, graph: Graph, model: GraphModel, twin: Twin) -> None:
     graph.run(RECORDS, tenant_id=twin.tenant, canary=twin.canary, at=at_once)
     key = {"key_id": "key", "name": twin.canary, "created_at": at_once}
     CredentialStore(graph, model).create_api_key(twin.tenant, key)
+    letter = Letter("conflict", "write", twin.canary.encode())
+    writer.write(
+        twin.tenant, [], source=twin.canary, ended=Ended(Totals(dead_lettered=1), [letter])
+    )
+    graph.run(
+        "MATCH (d:DeadLetter {tenant_id: $tenant_id}) SET d.dead_letter_id = 'letter'",
+        tenant_id=twin.tenant,
+    )
     graph.run("CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()")
 
 
@@ -229,6 +240,7 @@ class Asker:
         self.reader = Reader(graph, model)
         self.nodes = NodeReader(graph, model)
         self.keys = CredentialStore(graph, model)
+        self.letters = DeadLetterStore(graph, model)
         self.ids = {
             spec.snake: [show_key(row["key"]) for row in self._keys(spec)]
             for spec in model.nodes.values()
@@ -320,8 +332,22 @@ class Asker:
                 return reader.list_genealogy(tenant, id_)
             case "versions", id_:
                 return reader.list_template_versions(tenant, id_)
+            case "texts", *_:
+                return reader.list_template_texts(tenant)
+            case "letters", *_:
+                return self.letters.list_letters(
+                    tenant, source=None, reason=None, after="", limit=100
+                )
+            case "letter", id_:
+                return self.letters.read(tenant, [id_])
+            case "sources", *_:
+                return reader.list_sources(tenant)
             case "line", id_:
                 return reader.list_template_line(tenant, *id_.rsplit("@", 1))
+            case "price_facts", id_:
+                return reader.list_model_prices(tenant, id_, END_OF_TIME)
+            case "configurations", id_:
+                return reader.list_agent_configurations(tenant, id_, BiTemporal(END_OF_TIME))
             case "prices", id_:
                 return reader.list_model_versions(tenant, id_)
             case "metrics", id_:

@@ -174,3 +174,24 @@ def test_a_generated_file_groups_by_label_and_leaves_promoted_metadata_out() -> 
     assert text.count("// Prompt\n") == 1
     assert "metadata" not in text
     assert text.endswith("`vector.quantization.enabled`: false}};\n")
+
+
+def test_vectors_of_another_length_follow_the_settings() -> None:
+    longer = GraphModel.of(NODE_CLASSES, dimensions=384)
+    assert longer.nodes["Prompt"].by_name["embedding"].vector == 384
+    [wanted] = [i for i in desired_items(longer) if i.kind is Kind.VECTOR]
+    change = compare([wanted], [VECTOR])
+    assert [
+        item.options["vector.dimensions"] for item, _ in change.part(promoted=True).steps()
+    ] == [
+        256,
+        384,
+    ]
+    assert not change.part(promoted=False)
+
+
+def test_a_vector_index_that_differs_otherwise_is_left_to_migrations() -> None:
+    found = replace(VECTOR, options={**VECTOR.options, "vector.quantization.enabled": True})
+    change = compare([VECTOR], [found])
+    assert not change.part(promoted=True)
+    assert change.part(promoted=False) == change

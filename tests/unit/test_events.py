@@ -130,6 +130,7 @@ def test_times_come_out_in_utc() -> None:
         (prompt(prompt={"text": "x", "metadata": {"a": 2**70}}), "prompt.metadata", "64 bits"),
         (prompt(session={"id": "s", "purpose": CANARY}), "session.purpose", "should be"),
         (prompt(token_count=-1), "token_count", "greater than or equal to 0"),
+        (prompt(token_count=2**40 + 1), "token_count", f"less than or equal to {2**40}"),
         (prompt(template={"id": "t", "version": "01.0.0"}), "template.version", "not allowed"),
         ({"type": CANARY, "event_id": "x"}, "event", "type is not one of"),
         ({"event_id": CANARY}, "event", "type is missing"),

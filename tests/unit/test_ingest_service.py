@@ -9,11 +9,12 @@ import pytest
 
 from memgraph.domain.errors import GraphUnavailable, InvalidInput
 from memgraph.domain.events import read_event
-from memgraph.domain.mutations import Mutation, Outcome, Refusal, Totals, WriteResult
+from memgraph.domain.mutations import Ended, Mutation, Outcome, Refusal, Totals, WriteResult
 from memgraph.services.ingest.formats.records import Problem, Record
 from memgraph.services.ingest.routing import REMEMBERED, Router
 from memgraph.services.ingest.service import PROBLEMS_KEPT, Ingestion
 from tests.support.events import at, event, small_story
+from tests.support.pipelines import plain_pipeline
 
 
 class RememberingWriter:
@@ -25,7 +26,9 @@ class RememberingWriter:
         self.conflict_on = conflict_on
         self._lock = threading.Lock()
 
-    def write(self, tenant_id: str, mutations: list[Mutation], *, source: str) -> WriteResult:
+    def write(
+        self, tenant_id: str, mutations: list[Mutation], *, source: str, ended: Ended | None = None
+    ) -> WriteResult:
         ids = [m.event_id for m in mutations]
         if self.fail_on in ids:
             raise GraphUnavailable("away")
@@ -46,7 +49,7 @@ def record(id_: str, session: str = "s", text: str = "x") -> Record:
 
 
 def ingest(writer: RememberingWriter, records: list[Any], **options: Any) -> Any:
-    return Ingestion(writer, tenant_id="t", source="f", **options).run(records)
+    return Ingestion(plain_pipeline(writer), tenant_id="t", source="f", **options).run(records)
 
 
 def test_every_record_is_accounted_for() -> None:

@@ -5,7 +5,9 @@ from memgraph.api.routes import (
     access,
     agents,
     conversations,
+    dead_letters,
     health,
+    ingest,
     models,
     query,
     questions,
@@ -23,6 +25,8 @@ RESOURCES: tuple[Routes, ...] = (
     records.routes,
     questions.routes,
     query.routes,
+    ingest.routes,
+    dead_letters.routes,
     access.routes,
     health.routes,
 )

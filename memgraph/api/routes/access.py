@@ -1,6 +1,8 @@
-"""API keys of the caller's tenant."""
+"""The caller's tenant and its API keys."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from pydantic import AwareDatetime, Field
 
@@ -10,11 +12,13 @@ from memgraph.api.operations import API, Call, Routes
 from memgraph.api.schemas import RequestPart, Resource, resource_of
 from memgraph.domain.access import Permission, Role
 from memgraph.domain.events.base import Name
+from memgraph.settings import Rates
 
 routes = Routes("access")
 
 MANAGE = Permission.MANAGE_ACCESS
 
+_RATES = Rates.model_fields
 ApiKey = resource_of(res.MODEL.nodes["ApiKey"])
 
 
@@ -39,6 +43,28 @@ class ApiKeys(Resource):
     """The keys of the tenant, newest first."""
 
     items: list[ApiKey]  # type: ignore[valid-type]
+
+
+class TenantSummary(Resource):
+    """The tenant of the caller."""
+
+    tenant_id: str
+    name: str | None
+    created_at: datetime | None = Field(description="None: it has neither data nor a name yet.")
+    limits: Rates = Field(description="In force; an operator may give a tenant its own.")
+
+
+@routes.get("/tenants/self", permission=MANAGE, answers=TenantSummary)
+def read_tenant(call: Call) -> Answer:
+    """Read the tenant of the caller with the limits in force."""
+    found = call.services.nodes.find(call.tenant_id, "Tenant", ()) or {}
+    summary = {
+        "tenant_id": call.tenant_id,
+        "name": found.get("name"),
+        "created_at": found.get("created_at"),
+        "limits": call.services.limits.rates(call.tenant_id).model_dump(include=set(_RATES)),
+    }
+    return Answer(summary)
 
 
 @routes.get("/api-keys", permission=MANAGE, answers=ApiKeys)

@@ -10,7 +10,7 @@ from memgraph.api import resources as res
 from memgraph.api.answers import Answer
 from memgraph.api.idempotency import fresh_id
 from memgraph.api.operations import API, Call, Routes
-from memgraph.api.schemas import Resource, moment_of
+from memgraph.api.schemas import AsOf, Resource, moment_of
 from memgraph.domain.access import Permission
 from memgraph.domain.events.conversation import AgentBody
 from memgraph.domain.mutations import Outcome
@@ -81,10 +81,13 @@ def read_agent_network(call: Call) -> Answer:
     return Answer(call.services.agents.network(call.tenant_id))
 
 
-@routes.get("/agents/<id:agent_id>", permission=READ, answers=res.Agent)
+@routes.get("/agents/<id:agent_id>", permission=READ, query=AsOf, answers=res.Agent)
 def read_agent(call: Call, agent_id: str) -> Answer:
-    """Read an agent with its configuration and how it does."""
-    return Answer(call.services.agents.get(call.tenant_id, agent_id))
+    """Read an agent with its configuration and how it does; with `as_of` how it was set up."""
+    agents, at = call.services.agents, call.query.at
+    if at is None:
+        return Answer(agents.get(call.tenant_id, agent_id))
+    return Answer(agents.get_as_of(call.tenant_id, agent_id, at))
 
 
 @routes.patch(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import AwareDatetime, Field
-
 from memgraph.api import resources as res
 from memgraph.api.answers import Answer
 from memgraph.api.operations import API, Call, Routes
-from memgraph.api.schemas import Parameters, Resource, moment_of
+from memgraph.api.schemas import AsOf, Resource, moment_of
 from memgraph.domain.access import Permission
 from memgraph.domain.events.registry import ModelBody, ModelVersionBody
 from memgraph.domain.mutations import Outcome
@@ -17,12 +15,6 @@ from memgraph.domain.mutations import Outcome
 routes = Routes("models")
 
 READ, WRITE = Permission.READ_MODELS, Permission.WRITE_MODELS
-
-
-class PricingParameters(Parameters):
-    as_of: AwareDatetime | None = Field(
-        None, description="Which version was valid then, such as 2026-01-31T00:00Z; else now."
-    )
 
 
 class ModelVersions(Resource):
@@ -53,10 +45,10 @@ def create_model(call: Call) -> Answer:
     return Answer(model, status, {"Location": f"{API}/models/{body.id}"})
 
 
-@routes.get("/models/<id:model_id>", permission=READ, query=PricingParameters, answers=res.Model)
+@routes.get("/models/<id:model_id>", permission=READ, query=AsOf, answers=res.Model)
 def read_model(call: Call, model_id: str) -> Answer:
     """Read a model with the version and the prices that are valid, or were at `as_of`."""
-    return Answer(call.services.models.get(call.tenant_id, model_id, as_of=call.query.as_of))
+    return Answer(call.services.models.get(call.tenant_id, model_id, at=call.query.at))
 
 
 @routes.get("/models/<id:model_id>/versions", permission=READ, answers=ModelVersions)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from memgraph.api import resources as res
 from memgraph.api.answers import Answer
 from memgraph.api.idempotency import fresh_id
 from memgraph.api.operations import API, Call, Routes
-from memgraph.api.schemas import Created, Parameters, Resource
+from memgraph.api.schemas import AsOf, Created, Resource
 from memgraph.domain.access import Permission
 from memgraph.domain.events.registry import TemplateBody
 from memgraph.domain.mutations import Outcome
@@ -21,11 +21,8 @@ routes = Routes("templates")
 READ, WRITE = Permission.READ_TEMPLATES, Permission.WRITE_TEMPLATES
 
 
-class TemplateParameters(Parameters):
+class TemplateParameters(AsOf):
     version: str | None = Field(None, max_length=20, description="Such as 1.2.0; else the highest.")
-    as_of: AwareDatetime | None = Field(
-        None, description="Only versions that were registered by then, such as 2026-01-31T00:00Z."
-    )
 
 
 class TemplateVersionItem(Resource):
@@ -36,6 +33,7 @@ class TemplateVersionItem(Resource):
     name: str | None
     author: str | None
     created_at: datetime
+    recorded_at: datetime = Field(description="When it arrived here.")
     comment: str | None = Field(description="What was new.")
 
 
@@ -99,7 +97,7 @@ def create_template(call: Call) -> Answer:
 def read_template(call: Call, template_id: str) -> Answer:
     """Read a version of a template, the highest unless you say which."""
     found = call.services.templates.get(
-        call.tenant_id, template_id, version=call.query.version, as_of=call.query.as_of
+        call.tenant_id, template_id, version=call.query.version, at=call.query.at
     )
     return Answer(found)
 

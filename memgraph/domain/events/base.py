@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from memgraph.domain.values import (
+    MAX_COUNT,
     MAX_DEPTH,
     MAX_INTEGER,
     MAX_ITEMS,
@@ -77,20 +78,23 @@ _NO_NUL = r"(?s)\A[^\x00]*\z"
 _PART = "(0|[1-9][0-9]{0,4})"
 _NO_CONTROL = r"\A[^\x00-\x1f\x7f]+\z"
 
+FREE_TEXT = "free text"
+"""Marks the types that hold what people and models write, so that it can be searched."""
+
 Key = Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY_CHARS, pattern=_NO_CONTROL)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=_NO_NUL)]
-Text = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARS, pattern=_NO_NUL)]
-Note = Annotated[str, StringConstraints(max_length=20_000, pattern=_NO_NUL)]
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARS, pattern=_NO_NUL), FREE_TEXT]
+Note = Annotated[str, StringConstraints(max_length=20_000, pattern=_NO_NUL), FREE_TEXT]
 Version = Annotated[str, StringConstraints(pattern=rf"\A{_PART}\.{_PART}\.{_PART}\z")]
 HexId = Annotated[str, StringConstraints(max_length=64, pattern=r"\A[0-9A-Za-z-]+\z")]
 Timestamp = Annotated[AwareDatetime, AfterValidator(_check_time)]
-Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
-Json = Annotated[JsonValue, AfterValidator(check_json)]
-Metadata = Annotated[dict[str, JsonValue], AfterValidator(check_json)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+Json = Annotated[JsonValue, AfterValidator(check_json), FREE_TEXT]
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(check_json), FREE_TEXT]
 Names = Annotated[list[Name], Field(max_length=MAX_ITEMS)]
 Keys = Annotated[list[Key], Field(max_length=MAX_ITEMS)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=MAX_COUNT, allow_inf_nan=False)]
 
 
 class EventPart(BaseModel):

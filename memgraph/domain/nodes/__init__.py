@@ -1,11 +1,20 @@
 """Every node class. A new class is one class in one file and one import here."""
 
 from memgraph.domain.nodes.access import ApiKey
-from memgraph.domain.nodes.agent import Agent
+from memgraph.domain.nodes.agent import Agent, AgentConfiguration
 from memgraph.domain.nodes.context import ContextDocument
 from memgraph.domain.nodes.governance import Archive, AuditEvent, RetentionPolicy
-from memgraph.domain.nodes.model import Model, ModelVersion, Schema
-from memgraph.domain.nodes.operations import Anomaly, DeadLetter, JobRun, Outbox, Rollup
+from memgraph.domain.nodes.model import Model, ModelPrice, ModelVersion, Schema
+from memgraph.domain.nodes.operations import (
+    Anomaly,
+    DeadLetter,
+    IngestSource,
+    JobRun,
+    Outbox,
+    Rollup,
+    TraceAssembly,
+    TraceFragment,
+)
 from memgraph.domain.nodes.principal import Application, Tenant, User
 from memgraph.domain.nodes.prompt import Prompt, Response
 from memgraph.domain.nodes.session import Session
@@ -20,8 +29,10 @@ NODE_CLASSES: tuple[type[GraphNode], ...] = (
     Application,
     Session,
     Agent,
+    AgentConfiguration,
     Model,
     ModelVersion,
+    ModelPrice,
     Schema,
     PromptTemplate,
     ContextDocument,
@@ -41,6 +52,9 @@ NODE_CLASSES: tuple[type[GraphNode], ...] = (
     JobRun,
     Outbox,
     DeadLetter,
+    IngestSource,
+    TraceAssembly,
+    TraceFragment,
 )
 """In the order in which a batch writes them: every transaction takes locks the same way."""
 

@@ -1,4 +1,4 @@
-"""Agent: an autonomous or human part of a system that handles prompts."""
+"""Agent, AgentConfiguration: an autonomous or human part of a system that handles prompts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from neomodel import (
     StringProperty,
 )
 
-from memgraph.domain.edges import HandledBy, TransfersTo
-from memgraph.domain.schema import LivingNode, incoming
+from memgraph.domain.edges import Configures, HandledBy, TransfersTo
+from memgraph.domain.schema import FactNode, LivingNode, incoming, outgoing, recorded_time
 from memgraph.domain.values import AgentStatus
 
 
@@ -34,3 +34,21 @@ class Agent(LivingNode):
 
     prompts = incoming(HandledBy, "Prompt")
     takeovers = incoming(TransfersTo, "Response")
+    configurations = incoming(Configures, "AgentConfiguration")
+
+
+class AgentConfiguration(FactNode):
+    """What one event said of how an agent is set up; what is absent it did not say."""
+
+    key = ("configuration_id",)
+    caption = "role"
+
+    configuration_id = StringProperty(required=True, help_text="Key: the id of its event.")
+    name = StringProperty(help_text="gen_ai.agent.name.")
+    role = StringProperty(help_text="Specialisation, such as researcher.")
+    capabilities = ArrayProperty(StringProperty(), help_text="What it can do.")
+    model_id = StringProperty(help_text="Model it works with.")
+    config = JSONProperty(help_text="temperature, max_tokens, timeout_seconds, tools_enabled, …")
+    recorded_at = recorded_time()
+
+    agent = outgoing(Configures, "Agent")

@@ -1,4 +1,4 @@
-"""Model, ModelVersion, Schema: what the registry knows."""
+"""Model, ModelVersion, ModelPrice, Schema: what the registry knows."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from neomodel import (
     StringProperty,
 )
 
-from memgraph.domain.edges import PreviousVersion, UsesModel, VersionOf
-from memgraph.domain.schema import LivingNode, incoming, outgoing
+from memgraph.domain.edges import PreviousVersion, Prices, UsesModel, VersionOf
+from memgraph.domain.schema import FactNode, LivingNode, incoming, outgoing, recorded_time
 
 
 class Model(LivingNode):
@@ -63,9 +63,24 @@ class ModelVersion(LivingNode):
     model = outgoing(VersionOf, "Model")
     previous_version = outgoing(PreviousVersion, "ModelVersion")
     next_version = incoming(PreviousVersion, "ModelVersion")
+    prices = incoming(Prices, "ModelPrice")
     prompts = incoming(UsesModel, "Prompt")
     responses = incoming(UsesModel, "Response")
     invocations = incoming(UsesModel, "Invocation")
+
+
+class ModelPrice(FactNode):
+    """What one event said a version of a model costs; what is absent it did not say."""
+
+    key = ("price_id",)
+
+    price_id = StringProperty(required=True, help_text="Key: the id of its event.")
+    input_usd_per_1k = FloatProperty(unit="USD/1000 tokens", help_text="Price of input tokens.")
+    output_usd_per_1k = FloatProperty(unit="USD/1000 tokens", help_text="Price of output tokens.")
+    valid_from = DateTimeNeo4jFormatProperty(help_text="From when the prices hold, UTC.")
+    recorded_at = recorded_time()
+
+    model_version = outgoing(Prices, "ModelVersion")
 
 
 class Schema(LivingNode):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from neomodel import (
+    ArrayProperty,
     DateTimeNeo4jFormatProperty,
     FloatProperty,
     IntegerProperty,
@@ -90,8 +91,56 @@ class Outbox(GraphNode):
     key = ("sequence",)
     is_content = False
 
-    sequence = StringProperty(required=True, help_text="UUIDv7 of the transaction: sorted by time.")
+    sequence = IntegerProperty(
+        required=True, help_text="Counts the tenant's transactions in the order of their commits."
+    )
     events = JSONProperty(help_text="The events, in order.")
+
+
+class IngestSource(GraphNode):
+    """A door or file that events came in by, and what became of them."""
+
+    key = ("source",)
+    is_content = False
+    caption = "source"
+
+    source = StringProperty(required=True, help_text="Door or file, such as api or kafka.")
+    received = IntegerProperty(help_text="Events that the door took, as the door counted.")
+    stored = IntegerProperty(help_text="Events that changed the graph.")
+    duplicate = IntegerProperty(help_text="Events that were known already.")
+    rejected = IntegerProperty(help_text="Events whose sender was told that they are not taken.")
+    dead_lettered = IntegerProperty(help_text="Events kept as dead letters.")
+    counted = ArrayProperty(
+        StringProperty(),
+        help_text="Latest batches that were counted, so that a repeated commit counts once."
+    )
+    updated_at = DateTimeNeo4jFormatProperty(help_text="When it last took something, UTC.")
+
+
+class TraceAssembly(GraphNode):
+    """A trace whose spans come in: when they are to be put together."""
+
+    key = ("trace_id",)
+    is_content = False
+    caption = "trace_id"
+
+    trace_id = StringProperty(required=True, help_text="Trace id, hex.")
+    due_at = DateTimeNeo4jFormatProperty(
+        index=True, help_text="When it is put together, UTC; absent when nothing is new."
+    )
+    assembled_at = DateTimeNeo4jFormatProperty(help_text="When it was last put together, UTC.")
+    updated_at = DateTimeNeo4jFormatProperty(help_text="When spans last came, UTC.")
+
+
+class TraceFragment(GraphNode):
+    """Spans and log records of one trace that came together, until the trace is settled."""
+
+    key = ("fragment_id",)
+    is_content = False
+
+    fragment_id = StringProperty(required=True, help_text="SHA-256 of trace id and content, hex.")
+    trace_id = StringProperty(required=True, index=True, help_text="Trace id, hex.")
+    content = StringProperty(help_text="The spans and log records, packed JSON in base64.")
 
 
 class DeadLetter(GraphNode):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from neomodel import DateTimeNeo4jFormatProperty, JSONProperty, StringProperty
+from neomodel import (
+    DateTimeNeo4jFormatProperty,
+    IntegerProperty,
+    JSONProperty,
+    StringProperty,
+)
 
 from memgraph.domain.edges import InApplication, StartedBy
 from memgraph.domain.schema import GraphNode, LivingNode, incoming
-from memgraph.domain.values import Classification
+from memgraph.domain.values import Classification, PiiPolicy
 
 
 class Tenant(GraphNode):
@@ -23,6 +28,10 @@ class Tenant(GraphNode):
         enum=Classification, help_text="Classification of content that says none."
     )
     limits = JSONProperty(help_text="Rates and sizes that differ from the defaults.")
+    pii_policy = StringProperty(
+        enum=PiiPolicy, help_text="What happens to personal data in what it sends."
+    )
+    outbox_sequence = IntegerProperty(help_text="Sequence of its latest outbox entry.")
     updated_at = DateTimeNeo4jFormatProperty(help_text="When it was last changed, UTC.")
 
 

@@ -60,6 +60,16 @@ class MessageNode(FactNode):
     anomaly_kinds = ArrayProperty(
         StringProperty(), enriched=True, help_text="Kinds of anomaly flagged by the nightly job."
     )
+    computed_properties = ArrayProperty(
+        StringProperty(),
+        enriched=True,
+        help_text="Properties that enrichment computed because no sender said them.",
+    )
+    enrichment_pending = StringProperty(
+        enriched=True,
+        index=True,
+        help_text="Properties that enrichment could not add yet, separated by spaces.",
+    )
     tags = ArrayProperty(StringProperty(), help_text="Free labels.")
     trace_id = StringProperty(index=True, help_text="W3C trace id, hex.")
     span_id = StringProperty(help_text="W3C span id, hex.")
@@ -81,6 +91,14 @@ class Prompt(MessageNode):
         required=True, index=True, help_text="When it was sent, UTC."
     )
     token_count = IntegerProperty(unit="tokens", help_text="Tokens of the text.")
+    token_count_estimated = BooleanProperty(
+        enriched=True, help_text="The tokens were counted as another model would."
+    )
+    matched_template = StringProperty(
+        enriched=True,
+        index=True,
+        help_text="Registered template that the text fits, as template_id@version.",
+    )
     user_id = StringProperty(index=True, help_text="User as this prompt's sender said.")
     application_id = StringProperty(help_text="Application as this prompt's sender said.")
     purpose = StringProperty(enum=Purpose, help_text="Purpose as this prompt's sender said.")
@@ -105,6 +123,12 @@ class Prompt(MessageNode):
         help_text="Vector of the text, on canonical prompts only.",
     )
     embedding_model = StringProperty(enriched=True, help_text="Model that made the vector.")
+    embedding_pending = BooleanProperty(
+        enriched=True,
+        internal=True,
+        index=True,
+        help_text="True while it waits for a vector, false when the model refused the text.",
+    )
     cluster_id = StringProperty(enriched=True, help_text="Family of similar prompts.")
 
     session = outgoing(PartOf, "Session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from neomodel import ArrayProperty, IntegerProperty, JSONProperty, StringProperty
 
 from memgraph.domain.edges import Inherits, Instantiates, PreviousVersion, Reused
-from memgraph.domain.schema import FactNode, incoming, outgoing
+from memgraph.domain.schema import FactNode, incoming, outgoing, recorded_time
 from memgraph.domain.values import TemplateOrigin
 
 
@@ -31,6 +31,7 @@ class PromptTemplate(FactNode):
         enriched=True, help_text="Prompts made from it when the hourly job last counted."
     )
     metadata = JSONProperty(help_text="Free-form metadata.")
+    recorded_at = recorded_time()
 
     parent = outgoing(Inherits, "PromptTemplate")
     children = incoming(Inherits, "PromptTemplate")

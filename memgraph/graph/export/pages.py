@@ -17,7 +17,6 @@ at a time. One row per record would cost the driver more than all else together.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -37,6 +36,7 @@ from memgraph.graph.export.records import (
     content_properties,
     key_properties,
 )
+from memgraph.graph.plan import quoted
 from memgraph.graph.session import Graph
 from memgraph.ids import iso
 
@@ -137,11 +137,6 @@ def _value(owner: str, declared: PropertySpec) -> str:
     if declared.type == "datetime":
         return f"{name}.epochSeconds * 1000000 + {name}.microsecond"
     return name
-
-
-def quoted(name: str) -> str:
-    """A property name as Cypher reads it; promoted metadata keys may be anything."""
-    return name if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else f"`{name.replace('`', '``')}`"
 
 
 def _read_nodes(graph: Graph, spec: NodeSpec, tenant_id: str) -> Iterator[NodeRecord]:

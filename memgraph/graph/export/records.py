@@ -1,8 +1,9 @@
 """Records: the one form of nodes and relationships that digest, export and import share.
 
 A record holds portable values: what JSON can say, plus the type that the
-descriptor of the property knows. No tenant and no ``write_id``: the same
-content under another tenant, or written in other batches, is the same record.
+descriptor of the property knows. No tenant, no ``write_id``, no ``recorded_at``:
+the same content under another tenant, written in other batches or at another
+time, is the same record.
 
 ========== =================================================================
 type       portable value
@@ -26,6 +27,7 @@ import orjson
 
 from memgraph.domain.schema import (
     PLACEHOLDER,
+    RECORDED_AT,
     TOMBSTONE,
     EdgeSpec,
     GraphModel,
@@ -37,7 +39,7 @@ from memgraph.ids import iso
 EXTRA_LABELS = (PLACEHOLDER, TOMBSTONE)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_LEFT_OUT = frozenset({"tenant_id", "write_id"})
+_LEFT_OUT = frozenset({"tenant_id", "write_id", RECORDED_AT})
 
 
 @dataclass(frozen=True, slots=True)

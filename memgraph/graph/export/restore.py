@@ -31,17 +31,14 @@ from memgraph.domain.schema import (
     EdgeSpec,
     GraphModel,
     NodeSpec,
-    PropertySpec,
 )
 from memgraph.graph import plan
 from memgraph.graph.export.checks import Checked, CheckedEdge, CheckedNode
-from memgraph.graph.export.pages import quoted
 from memgraph.graph.export.records import (
     EXTRA_LABELS,
     content_edges,
     content_nodes,
     content_properties,
-    key_properties,
 )
 from memgraph.graph.session import Graph
 from memgraph.graph.transaction import Transaction
@@ -238,11 +235,11 @@ def restore_statements(model: GraphModel) -> dict[str, str]:
 def create_nodes(spec: NodeSpec, extra: tuple[str, ...], present: frozenset[str]) -> str:
     """Create the rows that are new; return one line for each that was known."""
     set_once = [p for p in content_properties(spec) if p.name in present - {*spec.key}]
-    sets = [_assigned("n", p) for p in set_once]
-    sets += ["n.write_id = $write_id", *(f"n:{label}" for label in extra)]
+    sets = [plan.assigned("n", p) for p in set_once]
+    sets += ["n.write_id = $write_id", *plan.recorded(spec), *(f"n:{label}" for label in extra)]
     return (
         f"UNWIND $rows AS row\n"
-        f"MERGE {_pattern('n', spec)}\n"
+        f"MERGE {plan.pattern('n', spec)}\n"
         f"ON CREATE SET {', '.join(sets)}\n"
         f"WITH n, row WHERE n.write_id IS NULL OR n.write_id <> $write_id\n"
         f"RETURN row.{plan.ROW_INDEX} AS i, n:{TOMBSTONE} AS is_tombstone"
@@ -256,11 +253,12 @@ def restore_nodes(spec: NodeSpec, extra: tuple[str, ...]) -> str:
     Returns ``i`` of every row that was restored; a fact with other content is missing.
     Setting write_id takes the lock before the hash is read.
     """
-    sets = [_assigned("n", p) for p in content_properties(spec) if p.name not in spec.key]
+    sets = [plan.assigned("n", p) for p in content_properties(spec) if p.name not in spec.key]
+    sets += plan.recorded(spec)
     removed = [label for label in EXTRA_LABELS if label not in extra]
     return (
         f"UNWIND $rows AS row\n"
-        f"MATCH {_pattern('n', spec)}\n"
+        f"MATCH {plan.pattern('n', spec)}\n"
         f"SET n.write_id = $write_id\n"
         f"WITH n, row{_same_content('n', spec)}\n"
         f"SET {', '.join([*sets, *(f'n:{label}' for label in extra)])}\n"
@@ -277,12 +275,12 @@ def merge_edges(spec: EdgeSpec, start: NodeSpec, end: NodeSpec) -> str:
     with other content, is missing.
     """
     is_fact = _FACT_HASH in spec.by_name
-    sets = [_assigned("r", p) for p in content_properties(spec)]
+    sets = [plan.assigned("r", p) for p in content_properties(spec)]
     return "\n".join(
         [
             "UNWIND $rows AS row",
-            f"MATCH {_pattern('a', start, 'start_')}",
-            f"MATCH {_pattern('b', end, 'end_')}",
+            f"MATCH {plan.pattern('a', start, 'start_')}",
+            f"MATCH {plan.pattern('b', end, 'end_')}",
             f"MERGE (a)-[r:{spec.type}]->(b)",
             *(["SET r.write_id = $write_id"] if is_fact else []),
             *([f"WITH r, row{_same_content('r', spec)}"] if is_fact else []),
@@ -298,8 +296,8 @@ def find_ends(spec: EdgeSpec, start: NodeSpec, end: NodeSpec) -> str:
     return (
         f"UNWIND $rows AS row\n"
         f"RETURN row.{plan.ROW_INDEX} AS i,\n"
-        f"       EXISTS {{ {_pattern('a', start, 'start_')} }} AS has_start,\n"
-        f"       EXISTS {{ {_pattern('b', end, 'end_')} }} AS has_end"
+        f"       EXISTS {{ {plan.pattern('a', start, 'start_')} }} AS has_start,\n"
+        f"       EXISTS {{ {plan.pattern('b', end, 'end_')} }} AS has_end"
     )
 
 
@@ -308,17 +306,3 @@ def _same_content(variable: str, spec: NodeSpec | EdgeSpec) -> str:
         return ""
     stored = f"{variable}.{_FACT_HASH}"
     return f" WHERE {stored} IS NULL OR {stored} = row.{_FACT_HASH}"
-
-
-def _pattern(variable: str, spec: NodeSpec, prefix: str = "") -> str:
-    keys = "".join(f", {p.name}: {_sent(p, prefix)}" for p in key_properties(spec))
-    return f"({variable}:{spec.label} {{tenant_id: $tenant_id{keys}}})"
-
-
-def _assigned(variable: str, declared: PropertySpec) -> str:
-    return f"{variable}.{quoted(declared.name)} = {_sent(declared)}"
-
-
-def _sent(declared: PropertySpec, prefix: str = "") -> str:
-    value = f"row.{quoted(prefix + declared.name)}"
-    return f"datetime({value})" if declared.type == "datetime" else value

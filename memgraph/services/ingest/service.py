@@ -1,4 +1,4 @@
-"""Ingest records: map them to mutations, batch them, write them, and account for every one."""
+"""Ingest files: batch their records, give them to the pipeline, and account for every one."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from memgraph.domain.errors import InvalidInput, MemgraphError
-from memgraph.domain.mutations import Mutation, Outcome, Refusal, Totals, WriteResult
+from memgraph.domain.mutations import Outcome, Totals
+from memgraph.services.enrichment.items import Item
 from memgraph.services.ingest.formats.records import Problem, Record
-from memgraph.services.ingest.graph_rows import to_mutation
 from memgraph.services.ingest.routing import Router
 
 PROBLEMS_KEPT = 1_000
 """Problems that a report holds; all of them are counted."""
+DOOR = "file"
 BATCH_BYTES = 4_000_000
 """A batch is also full when its events are this large, so that memory stays flat."""
 
 
-class WritesBatches(Protocol):
-    """What ingestion needs of the writer."""
+class SettlesItems(Protocol):
+    """What ingestion needs of the pipeline."""
 
-    def write(self, tenant_id: str, mutations: list[Mutation], *, source: str) -> WriteResult: ...
+    def run(self, tenant_id: str, items: list[Item], *, door: str, source: str) -> Totals: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ OnProgress = Callable[[Totals], None]
 
 
 class Ingestion:
-    """Feed records of one tenant and source to the writer, several batches at a time."""
+    """Feed records of one tenant and source to the pipeline, several batches at a time."""
 
     def __init__(
         self,
-        writer: WritesBatches,
+        pipeline: SettlesItems,
         *,
         tenant_id: str,
         source: str,
@@ -63,7 +63,7 @@ class Ingestion:
         writers: int = 2,
         on_progress: OnProgress = lambda _: None,
     ) -> None:
-        self._writer = writer
+        self._pipeline = pipeline
         self._tenant_id = tenant_id
         self._source = source
         self._batch = batch
@@ -73,23 +73,15 @@ class Ingestion:
         self._report = Report()
 
     def run(self, records: Iterable[Record | Problem]) -> Report:
-        """Store every good record. Raises what the writer raises after the batches under way."""
+        """Store every good record. Raises what the pipeline raises after the batches under way."""
         router = Router(self._writers)
         lanes = [_Lane() for _ in range(self._writers)]
         pool = ThreadPoolExecutor(self._writers, thread_name_prefix="memgraph-writer")
         try:
             for record in records:
-                if isinstance(record, Problem):
-                    self._reject(record.position, record.error)
-                    continue
-                try:
-                    mutation = to_mutation(record.event, record.payload)
-                except InvalidInput as error:
-                    self._reject(record.position, error)
-                    continue
-                lane = lanes[router.route(record.event)]
-                lane.add(mutation, record.position)
-                if len(lane.mutations) >= self._batch or lane.size >= BATCH_BYTES:
+                lane = lanes[0 if isinstance(record, Problem) else router.route(record.event)]
+                lane.add(_item(record))
+                if len(lane.items) >= self._batch or lane.size >= BATCH_BYTES:
                     self._flush(pool, lane)
             for lane in lanes:
                 self._flush(pool, lane)
@@ -102,23 +94,17 @@ class Ingestion:
     def _flush(self, pool: ThreadPoolExecutor, lane: _Lane) -> None:
         # One batch of a lane at a time: a session's batches are written in their order.
         lane.settle()
-        if lane.mutations:
-            lane.pending = pool.submit(self._write, lane.mutations, lane.positions)
+        if lane.items:
+            lane.pending = pool.submit(self._write, lane.items)
             lane.clear()
 
-    def _write(self, mutations: list[Mutation], positions: list[str]) -> None:
-        result = self._writer.write(self._tenant_id, mutations, source=self._source)
+    def _write(self, items: list[Item]) -> None:
+        totals = self._pipeline.run(self._tenant_id, items, door=DOOR, source=self._source)
         with self._lock:
-            self._report.totals.add(result.outcomes)
-            for refusal in result.refusals:
-                outcome = result.outcomes[refusal.index]
-                self._report.note(positions[refusal.index], outcome, _reason(refusal))
-            self._on_progress(self._report.totals)
-
-    def _reject(self, position: str, error: MemgraphError) -> None:
-        with self._lock:
-            self._report.totals.add([Outcome.REJECTED])
-            self._report.note(position, Outcome.REJECTED, error.message)
+            self._report.totals += totals
+            for item in items:
+                if item.outcome in (Outcome.REJECTED, Outcome.DEAD_LETTERED):
+                    self._report.note(item.position, item.outcome, item.reason)
             self._on_progress(self._report.totals)
 
 
@@ -130,14 +116,12 @@ class _Lane:
         self.clear()
 
     def clear(self) -> None:
-        self.mutations: list[Mutation] = []
-        self.positions: list[str] = []
+        self.items: list[Item] = []
         self.size = 0
 
-    def add(self, mutation: Mutation, position: str) -> None:
-        self.mutations.append(mutation)
-        self.positions.append(position)
-        self.size += len(mutation.payload)
+    def add(self, item: Item) -> None:
+        self.items.append(item)
+        self.size += len(item.payload)
 
     def settle(self) -> None:
         if self.pending is not None:
@@ -145,7 +129,9 @@ class _Lane:
             self.pending = None
 
 
-def _reason(refusal: Refusal) -> str:
-    if refusal.code == "conflict":
-        return f"conflict: a {refusal.detail['label']} with this key exists with other content"
-    return refusal.code.replace("_", " ")
+def _item(record: Record | Problem) -> Item:
+    if isinstance(record, Record):
+        return Item(record.payload, record.position, record.event)
+    item = Item(b"", record.position)
+    item.end(Outcome.REJECTED, record.error.code, **record.error.facts)
+    return item

@@ -13,16 +13,16 @@ from typing import Any
 from memgraph.domain.errors import InvalidInput, shown
 from memgraph.services.ingest.formats import chat, events, prompts
 from memgraph.services.ingest.formats.json_stream import parse, raw_records
+from memgraph.services.ingest.formats.otlp import file as otlp
 from memgraph.services.ingest.formats.records import Format, FormatOptions, Problem, Record
 
 AUTO = "auto"
 OTLP = "otlp"
-FORMATS: Mapping[str, Format] = {"chat": chat, "prompts": prompts, "events": events}
+FORMATS: Mapping[str, Format] = {OTLP: otlp, "chat": chat, "prompts": prompts, "events": events}
 """By name, in the order in which they are tried."""
 
 _LOOKED_AT = 100
 """Records that may be broken before a file counts as no JSON at all."""
-_OTLP_KEYS = {"resourceSpans", "resourceLogs", "resourceMetrics"}
 
 
 def read(
@@ -33,19 +33,19 @@ def read(
     Raises InvalidInput at once when the file as a whole cannot be read: missing,
     empty, no JSON, no known format.
     """
-    first = _first_record(path)
-    name = _format_of(first, path) if format_name == AUTO else format_name
-    return _format(name, path).read(path, options or FormatOptions())
+    protobuf = otlp.is_protobuf(path)
+    first = None if protobuf else _first_record(path)
+    if format_name == AUTO:
+        format_name = OTLP if protobuf else _format_of(first, path)
+    return _format(format_name).read(path, options or FormatOptions())
 
 
 def detect(path: Path) -> str:
     """Name the format of a file by the shape of its first record."""
-    return _format_of(_first_record(path), path)
+    return OTLP if otlp.is_protobuf(path) else _format_of(_first_record(path), path)
 
 
-def _format(name: str, path: Path) -> Format:
-    if name == OTLP:
-        raise InvalidInput(shown(path.name), "is OTLP, which is not supported yet")
+def _format(name: str) -> Format:
     if name not in FORMATS:
         raise InvalidInput("format", f"must be one of {', '.join((AUTO, *FORMATS))}")
     return FORMATS[name]
@@ -53,8 +53,6 @@ def _format(name: str, path: Path) -> Format:
 
 def _format_of(record: Any, path: Path) -> str:
     if isinstance(record, dict):
-        if not _OTLP_KEYS.isdisjoint(record):
-            return OTLP
         for name, format_ in FORMATS.items():
             if format_.matches(record):
                 return name

@@ -42,7 +42,7 @@ def _read_content(value: Any) -> Content:
             case {"type": "text", "text": str(text)}:
                 texts.append(text)
             case {"type": "image_url", "image_url": {"url": str(url)}}:
-                images.append(_image(url))
+                images.append(image_of(url))
             case _:
                 raise PydanticCustomError(
                     "content", "must be a text, or a list of text and image_url parts"
@@ -50,7 +50,8 @@ def _read_content(value: Any) -> Content:
     return Content("\n".join(texts), tuple(images))
 
 
-def _image(url: str) -> Image:
+def image_of(url: str) -> Image:
+    """A picture by address, or inline when the address is one of data."""
     head, comma, data = url.partition(";base64,")
     if head.startswith("data:") and comma:
         return Image(base64=data, mime_type=head.removeprefix("data:") or None)

@@ -16,8 +16,13 @@ from memgraph.domain.errors import InvalidInput
 from memgraph.domain.events import conversation as conv
 from memgraph.domain.events.base import TraceContext, check_json
 from memgraph.domain.mutations import WEAK, Change, Edge, Mutation, Place, Ref
+from memgraph.domain.nodes.agent import AgentConfiguration
 from memgraph.domain.values import ToolStatus
 from memgraph.services.ingest.graph_rows.building import edge, fact, mention, text_sha256
+
+_CONFIGURATION = sorted(
+    AgentConfiguration.defined_properties(rels=False).keys() & conv.AgentBody.model_fields.keys()
+)
 
 
 def _model(m: Mutation, start: Ref, model: conv.ModelRef | None) -> dict[str, Any]:
@@ -268,10 +273,14 @@ def map_tool(event: ev.ToolEvent, m: Mutation) -> None:
 
 
 def map_agent(event: ev.AgentEvent, m: Mutation) -> None:
-    """An agent lives; any word about it is a sign of life."""
+    """An agent lives; any word about it is a sign of life, one on its configuration a fact."""
+    agent: Ref = ("Agent", (event.agent.id,))
     said = event.agent.model_dump(exclude={"id"})
-    said["last_active_at"] = event.timestamp
-    m.changes.append(Change(("Agent", (event.agent.id,)), said))
+    m.changes.append(Change(agent, {**said, "last_active_at": event.timestamp}))
+    configuration = {n: said[n] for n in _CONFIGURATION if said[n] is not None}
+    if configuration:
+        key = ("AgentConfiguration", (event.event_id,))
+        edge(m, fact(m, key, event.timestamp, **configuration), "CONFIGURES", agent)
 
 
 def map_handoff(event: ev.HandoffEvent, m: Mutation) -> None:

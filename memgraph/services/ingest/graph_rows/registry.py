@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from memgraph.domain import events as ev
+from memgraph.domain.events.registry import ModelVersionBody
 from memgraph.domain.mutations import WEAK, Change, Mutation, Ref
+from memgraph.domain.nodes.model import ModelPrice
 from memgraph.services.ingest.graph_rows.building import edge, fact, mention, text_sha256
+
+_PRICE = sorted(
+    ModelPrice.defined_properties(rels=False).keys() & ModelVersionBody.model_fields.keys()
+)
 
 
 def map_template(event: ev.TemplateEvent, m: Mutation) -> None:
@@ -40,7 +46,7 @@ def map_template(event: ev.TemplateEvent, m: Mutation) -> None:
 
 
 def map_model(event: ev.ModelEvent, m: Mutation) -> None:
-    """A model lives, and so does the version that the event names."""
+    """A model lives, and so does the version that the event names. What it costs is a fact."""
     model: Ref = ("Model", (event.model.id,))
     m.changes.append(Change(model, event.model.model_dump(exclude={"id"})))
     version = event.version
@@ -52,6 +58,10 @@ def map_model(event: ev.ModelEvent, m: Mutation) -> None:
     if version.valid_from is None:
         # A later word about the version says nothing of when its price began.
         m.changes.append(Change(ref, {"valid_from": event.timestamp}, rank=WEAK))
+    price = {name: said[name] for name in _PRICE if said[name] is not None}
+    if price:
+        key = ("ModelPrice", (event.event_id,))
+        edge(m, fact(m, key, event.timestamp, **price), "PRICES", ref)
     edge(m, ref, "VERSION_OF", model)
     if version.previous_version:
         previous = mention(m, "ModelVersion", event.model.id, version.previous_version)

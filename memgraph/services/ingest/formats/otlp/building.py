@@ -1,0 +1,443 @@
+"""Events out of neutral facts: which field of which event says what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from memgraph.domain.events import (
+    AgentEvent,
+    ErrorEvent,
+    HandoffEvent,
+    InvocationEvent,
+    PromptEvent,
+    ResponseEvent,
+    ToolEvent,
+)
+from memgraph.domain.events.base import TraceContext
+from memgraph.domain.events.conversation import (
+    AgentBody,
+    Context,
+    Document,
+    FunctionCall,
+    Message,
+    Metrics,
+    ModelParameters,
+    ModelRef,
+    PromptBody,
+    ResponseBody,
+    ResponseError,
+    SessionRef,
+    ToolCall,
+    Usage,
+)
+from memgraph.domain.events.telemetry import ErrorPayload, InvocationPayload
+from memgraph.domain.values import FinishReason, ToolStatus
+from memgraph.services.ingest.formats.messages import image_of
+from memgraph.services.ingest.formats.otlp import identity, neutral
+from memgraph.services.ingest.formats.otlp.calls import Call
+from memgraph.services.ingest.formats.otlp.history import PromptStep, ResponseStep
+from memgraph.services.ingest.formats.otlp.requests import Request, Told
+from memgraph.services.ingest.formats.otlp.spans import Span
+from memgraph.services.ingest.formats.otlp.tellings import RECALLED
+from memgraph.services.ingest.formats.otlp.tree import Node
+
+OTHER_ERROR = "_OTHER"
+"""What OpenTelemetry calls an error whose type is not known."""
+
+_NOTE_CHARS = 20_000
+_NAME_CHARS = 1_000
+_FINISH_REASONS: Mapping[str, FinishReason] = {
+    **dict.fromkeys(("stop", "end_turn", "stop_sequence", "completed", "eos"), FinishReason.STOP),
+    **dict.fromkeys(
+        ("length", "max_tokens", "max_output_tokens", "incomplete"), FinishReason.LENGTH
+    ),
+    **dict.fromkeys(("tool_calls", "tool_call", "tool_use"), FinishReason.TOOL_CALLS),
+    "function_call": FinishReason.FUNCTION_CALL,
+    **dict.fromkeys(("content_filter", "safety", "refusal"), FinishReason.CONTENT_FILTER),
+    **dict.fromkeys(("error", "failed"), FinishReason.ERROR),
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def at(ns: int) -> datetime:
+    """A time out of nanoseconds since 1970, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=ns // 1_000)
+
+
+def recalled_at(ns: int, steps_before: int) -> datetime:
+    """Place a message of a history a millisecond for each step before the call that told it."""
+    return at(ns) - timedelta(milliseconds=steps_before)
+
+
+def duration_ms(span: Span) -> int:
+    """How long a span ran, rounded."""
+    return (span.end_ns - span.start_ns + 500_000) // 1_000_000
+
+
+def trace_of(span: Span) -> TraceContext:
+    """Where a span stands in its trace."""
+    return TraceContext(
+        trace_id=span.trace_id, span_id=span.span_id, parent_span_id=span.parent_span_id
+    )
+
+
+def session_of(session_id: str, user_id: str | None, resource: Mapping[str, Any]) -> SessionRef:
+    """A session, in the application that its service is, unless the SDK made up the name."""
+    name = resource.get("service.name")
+    is_given = isinstance(name, str) and name and not name.startswith("unknown_service")
+    return SessionRef(id=session_id, user_id=user_id, application_id=name if is_given else None)
+
+
+def prompt(
+    step: PromptStep,
+    session: SessionRef,
+    call: Call,
+    agent_id: str | None,
+    system: list[neutral.Message],
+    documents: list[neutral.Document],
+) -> PromptEvent:
+    """The prompt that a call asked, with what was asked of the model besides."""
+    span, context, said = call.node.span, call.node.context, call.said
+    parameters, refused = _parameters(said.parameters)
+    metadata = {**(context.metadata or {}), **({"parameters": refused} if refused else {})}
+    return PromptEvent(
+        event_id=step.id,
+        timestamp=at(span.start_ns),
+        prompt=_body(step.message, metadata),
+        session=session,
+        model=_asked_model(said, parameters),
+        context=_context([*system, *step.opening], documents),
+        tags=list(context.tags) or None,
+        trace_context=trace_of(span),
+        previous_prompt_id=step.previous_id,
+        agent_id=agent_id,
+        tools_available=list(said.tools) or None,
+    )
+
+
+def recalled_prompt(
+    step: PromptStep,
+    session: SessionRef,
+    timestamp: datetime,
+    documents: list[neutral.Document],
+) -> PromptEvent:
+    """A prompt that only a history tells of."""
+    return PromptEvent(
+        event_id=step.id,
+        timestamp=timestamp,
+        prompt=_body(step.message, {}),
+        session=session,
+        context=_context(list(step.opening), documents),
+        previous_prompt_id=step.previous_id,
+        derived=[RECALLED],
+    )
+
+
+def _body(message: neutral.Message, metadata: dict[str, Any]) -> PromptBody:
+    images = [image_of(url) for url in message.images]
+    return PromptBody(text=message.text, images=images or None, metadata=metadata or None)
+
+
+def _context(earlier: list[neutral.Message], documents: list[neutral.Document]) -> Context | None:
+    if not earlier and not documents:
+        return None
+    history = [Message(role=m.role, content=m.text) for m in earlier if m.text]
+    return Context(
+        conversation_history=history or None,
+        documents=[_document(d) for d in documents] or None,
+    )
+
+
+def _document(document: neutral.Document) -> Document:
+    return Document(
+        id=identity.document_id(document),
+        content=document.content,
+        relevance_score=document.score,
+        title=document.title,
+        uri=document.uri,
+        metadata=document.metadata,
+    )
+
+
+def _parameters(given: Mapping[str, Any]) -> tuple[ModelParameters | None, dict[str, Any]]:
+    """Split parameters into those that can be kept and those that break a rule."""
+    kept: dict[str, Any] = {}
+    refused: dict[str, Any] = {}
+    for name, value in given.items():
+        value = _shaped(name, value)
+        try:
+            ModelParameters(**{name: value})
+        except ValidationError:
+            refused[name] = value
+        else:
+            kept[name] = value
+    return (ModelParameters(**kept) if kept else None), refused
+
+
+def _shaped(name: str, value: Any) -> Any:
+    """Undo what the wire does to numbers, and let one stop sequence be a list of one."""
+    if name in ("top_k", "max_tokens") and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return [value] if name == "stop_sequences" and isinstance(value, str) else value
+
+
+def model(said: neutral.LlmCall) -> ModelRef | None:
+    """The model by the name it was asked by; the name that it answered with is its version."""
+    id_ = said.model_requested or said.model_answered
+    if id_ is None:
+        return None
+    answered = said.model_answered
+    return ModelRef(id=id_, provider=said.provider, version=answered if answered != id_ else None)
+
+
+def _asked_model(said: neutral.LlmCall, parameters: ModelParameters | None) -> ModelRef | None:
+    """The model that a prompt asked for, with its settings."""
+    named = model(said)
+    return named and named.model_copy(update={"version": None, "parameters": parameters})
+
+
+def response(
+    step: ResponseStep, call: Call, metadata: dict[str, Any], *, is_first: bool
+) -> ResponseEvent:
+    """The answer of a call; tokens are told with the first of several choices only."""
+    span, said = call.node.span, call.said
+    reason = _FINISH_REASONS.get((said.finish_reason or "").lower())
+    if said.finish_reason and reason is None:
+        metadata = {**metadata, "finish_reason": said.finish_reason}
+    return ResponseEvent(
+        event_id=step.id,
+        timestamp=at(span.end_ns),
+        prompt_event_id=step.prompt_id,
+        response=ResponseBody(
+            text=step.message.text or None,
+            finish_reason=reason,
+            tool_calls=_tool_calls(step),
+            metadata=metadata or None,
+        ),
+        model=model(said),
+        usage=usage(said) if is_first else None,
+        metrics=Metrics(latency=duration_ms(span), ttft=_ttft_ms(call)),
+        error=_error(call.failure),
+        informed_by=list(step.informed_by) or None,
+        trace_context=trace_of(span),
+    )
+
+
+def recalled_response(step: ResponseStep, timestamp: datetime) -> ResponseEvent:
+    """A response that only a history tells of."""
+    return ResponseEvent(
+        event_id=step.id,
+        timestamp=timestamp,
+        prompt_event_id=step.prompt_id,
+        response=ResponseBody(text=step.message.text or None, tool_calls=_tool_calls(step)),
+        informed_by=list(step.informed_by) or None,
+        derived=[RECALLED],
+    )
+
+
+def failed_response(
+    prompt_id: str, informed_by: list[str], call: Call, metadata: dict[str, Any]
+) -> ResponseEvent:
+    """A call that failed without an answer."""
+    span = call.node.span
+    return ResponseEvent(
+        event_id=identity.failed_response_id(prompt_id, span.span_id),
+        timestamp=at(span.end_ns),
+        prompt_event_id=prompt_id,
+        response=ResponseBody(metadata=metadata or None),
+        model=model(call.said),
+        usage=usage(call.said),
+        metrics=Metrics(latency=duration_ms(span)),
+        error=_error(call.failure),
+        informed_by=informed_by or None,
+        trace_context=trace_of(span),
+    )
+
+
+def _tool_calls(step: ResponseStep) -> list[ToolCall] | None:
+    calls = [
+        ToolCall(
+            id=asked.invocation_id,
+            type="function",
+            function=FunctionCall(name=asked.request.name, arguments=_as_json(asked.request)),
+        )
+        for asked in step.asked
+    ]
+    return calls or None
+
+
+def _as_json(request: neutral.ToolRequest) -> str | None:
+    arguments = request.arguments
+    if arguments is None or isinstance(arguments, str):
+        return arguments
+    return orjson.dumps(arguments).decode()
+
+
+def usage(said: neutral.LlmCall) -> Usage | None:
+    """Tokens, when two of the three counts are known."""
+    asked, answered, total = said.prompt_tokens, said.completion_tokens, said.total_tokens
+    if answered is None and asked is not None and total is not None and total >= asked:
+        answered = total - asked
+    if asked is None or answered is None:
+        return None
+    return Usage(
+        prompt_tokens=asked,
+        completion_tokens=answered,
+        total_tokens=asked + answered if total is None else total,
+        cached_tokens=said.cached_tokens,
+    )
+
+
+def _ttft_ms(call: Call) -> int | None:
+    first_ns, start_ns = call.said.first_token_ns, call.node.span.start_ns
+    return None if first_ns is None or first_ns < start_ns else (first_ns - start_ns) // 1_000_000
+
+
+def _error(failure: neutral.Failure | None) -> ResponseError | None:
+    if failure is None:
+        return None
+    return ResponseError(type=_cut(failure.type, _NAME_CHARS), message=_cut(failure.message))
+
+
+def _cut(text: str | None, length: int = _NOTE_CHARS) -> str | None:
+    return text[:length].replace("\x00", "") if text else None
+
+
+def tool(node: Node, run: neutral.ToolRun, request: Request | None, attempt: int) -> ToolEvent:
+    """A run of a tool, with the request that it answers and what the model was told of it."""
+    span, failure = node.span, node.failure
+    said: dict[str, Any] = {"trace_id": span.trace_id, "span_id": span.span_id}
+    call_id, name, parameters, result = run.call_id, run.name, run.arguments, run.result
+    own_id = identity.digest("tool run", span.trace_id, span.span_id)
+    asked: dict[str, Any] = {"event_id": f"{own_id}-result", "invocation_id": own_id}
+    if request is not None:
+        wanted = request.asked.request
+        asked = _asked(request, attempt)
+        call_id, name = wanted.call_id or call_id, wanted.name
+        parameters = parameters if wanted.arguments is None else wanted.arguments
+        if result is None and request.told is not None:
+            result = request.told.message.result
+    return ToolEvent(
+        **asked,
+        timestamp=at(span.end_ns),
+        tool_name=name,
+        parameters=parameters,
+        result=result,
+        error=(_cut(failure.message or failure.type) or OTHER_ERROR) if failure else None,
+        status=ToolStatus.FAILED if failure else ToolStatus.SUCCESS,
+        duration_ms=duration_ms(span),
+        retry_count=attempt or None,
+        metadata={"call_id": call_id, **said} if call_id else said,
+    )
+
+
+def recalled_tool(request: Request, told: Told) -> ToolEvent:
+    """A run of a tool that is known by what the model was told of it."""
+    wanted, message = request.asked.request, told.message
+    failed = message.text.lower().startswith("error")
+    return ToolEvent(
+        **_asked(request, 0),
+        timestamp=told.when,
+        tool_name=wanted.name,
+        parameters=wanted.arguments,
+        result=message.result,
+        error=_cut(message.text) if failed else None,
+        status=ToolStatus.FAILED if failed else ToolStatus.SUCCESS,
+        derived=[RECALLED, "status"],
+        metadata={"call_id": wanted.call_id} if wanted.call_id else None,
+    )
+
+
+def _asked(request: Request, attempt: int) -> dict[str, Any]:
+    asked = request.asked
+    return {
+        "event_id": identity.digest("result", asked.invocation_id, attempt),
+        "invocation_id": asked.invocation_id,
+        "response_id": asked.response_id,
+        "invocation_order": asked.order,
+    }
+
+
+def agent(trace_id: str, key: str, name: str | None, first_ns: int) -> AgentEvent:
+    """An agent was at work in a trace."""
+    return AgentEvent(
+        event_id=identity.digest("agent", trace_id, key),
+        timestamp=at(first_ns),
+        agent=AgentBody(id=key, name=name),
+    )
+
+
+def handoff(response_id: str, fact: neutral.Handoff, at_ns: int) -> HandoffEvent:
+    """A response handed over to an agent."""
+    return HandoffEvent(
+        event_id=identity.digest("handoff", response_id, fact.to_agent),
+        timestamp=at(at_ns),
+        response_id=response_id,
+        to_agent_id=fact.to_agent or "",
+        from_agent_id=fact.from_agent,
+    )
+
+
+def invocation(call: Call, id_: str) -> InvocationEvent:
+    """The call as telemetry sees it."""
+    said = call.said
+    named, counted = model(said), usage(said)
+    return _invocation(
+        call.node.span,
+        id_,
+        (named.id if named else None, said.provider),
+        counted.total_tokens if counted else None,
+        is_failed=call.failure is not None,
+    )
+
+
+def embedding(node: Node, fact: neutral.EmbeddingCall, id_: str) -> InvocationEvent:
+    """A call of an embedding model."""
+    named = (fact.model, fact.provider)
+    return _invocation(node.span, id_, named, fact.tokens, is_failed=node.span.failed)
+
+
+def _invocation(
+    span: Span,
+    id_: str,
+    named: tuple[str | None, str | None],
+    tokens: int | None,
+    *,
+    is_failed: bool,
+) -> InvocationEvent:
+    return InvocationEvent(
+        event_id=identity.digest("call", span.trace_id, span.span_id),
+        event_type="llm.invocation.error" if is_failed else "llm.invocation.complete",
+        timestamp=at(span.end_ns),
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        payload=InvocationPayload(
+            invocation_id=id_,
+            model_id=named[0] or "",
+            provider=named[1],
+            token_count=tokens,
+            latency_ms=(span.end_ns - span.start_ns) / 1e6,
+        ),
+    )
+
+
+def error(node: Node, failure: neutral.Failure, caused_by: str | None) -> ErrorEvent:
+    """An error that no response and no tool invocation tells of."""
+    span = node.span
+    return ErrorEvent(
+        event_id=identity.digest("error", span.trace_id, span.span_id),
+        event_type="llm.error.occurred",
+        timestamp=at(span.end_ns),
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        payload=ErrorPayload(
+            error_type=_cut(failure.type, _NAME_CHARS) or OTHER_ERROR,
+            message=_cut(failure.message),
+            invocation_id=caused_by,
+        ),
+    )

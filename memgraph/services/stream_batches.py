@@ -1,0 +1,159 @@
+"""Settle a batch of one partition: the graph first, then the copies of its dead letters.
+
+What of a batch is settled is noted as it happens, so that a batch that is tried again
+goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from memgraph import metrics
+from memgraph.domain.errors import InvalidInput, StreamRefused
+from memgraph.domain.mutations import Outcome, Totals
+from memgraph.services.enrichment.items import Item
+from memgraph.services.ingest.pipeline import Pipeline
+from memgraph.services.ingest.topics import payload_of
+from memgraph.services.ports import EventPublisher, Headers, Message, Meters, StreamRecord
+
+_log = structlog.get_logger()
+
+DOOR = "kafka"
+COPIES = ".dlq"
+"""Added to the name of a topic."""
+TENANT_HEADER = "tenant_id"
+MOST_TENANT_CHARS = 512
+
+
+@dataclass(slots=True)
+class Part:
+    """The records of one tenant, in their order."""
+
+    tenant_id: str
+    records: list[StreamRecord] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    totals: Totals | None = None
+    """What became of them, once it is committed."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Neighbouring records of one partition."""
+
+    topic: str
+    parts: list[Part]
+    next_offset: int
+    """Where reading goes on after it."""
+
+    @property
+    def totals(self) -> Totals:
+        return sum((part.totals for part in self.parts if part.totals), Totals())
+
+    @property
+    def invalid(self) -> list[bool]:
+        """Of each record, whether it breaks the rules of events."""
+        return [i.code == InvalidInput.code for part in self.parts for i in part.items]
+
+
+@dataclass(frozen=True, eq=False)
+class Settling:
+    """Gives batches to the pipeline. Threads share it."""
+
+    pipeline: Pipeline
+    publisher: EventPublisher
+    meters: Meters
+    tenant: str
+    trust_tenant_header: bool = False
+
+    def batch(self, records: Sequence[StreamRecord]) -> Batch:
+        """Sort records by tenant."""
+        parts: dict[str, Part] = {}
+        for record in records:
+            item = Item(b"")
+            tenant_id = self._tenant_of(record, item)
+            if (part := parts.get(tenant_id)) is None:
+                part = parts[tenant_id] = Part(tenant_id)
+            part.records.append(record)
+            part.items.append(item)
+        last = records[-1]
+        return Batch(last.topic, list(parts.values()), last.offset + 1)
+
+    def settle(self, batch: Batch) -> None:
+        """Commit what is open of a batch. Raises what can be tried again, and what cannot."""
+        for part in batch.parts:
+            if part.totals is None:
+                self._write(batch.topic, part)
+        copies = [
+            _copy(record, item)
+            for part in batch.parts
+            for record, item in zip(part.records, part.items, strict=True)
+            if item.outcome is Outcome.DEAD_LETTERED
+        ]
+        if copies:
+            self._publish(batch.topic, copies)
+
+    def _write(self, topic: str, part: Part) -> None:
+        # Made anew for each try: what stages noted of a batch that failed is left behind.
+        items = [
+            _fresh(topic, record, before)
+            for record, before in zip(part.records, part.items, strict=True)
+        ]
+        part.totals = self.pipeline.run(
+            part.tenant_id, items, door=DOOR, source=topic, keep_invalid=True
+        )
+        part.items = items
+
+    def _publish(self, topic: str, copies: Sequence[Message]) -> None:
+        try:
+            self.publisher.publish(topic + COPIES, copies)
+        except StreamRefused as error:
+            # Copies are larger than what came in. The graph's dead letters have the whole.
+            _log.warning("copies of dead letters go without their values", topic=topic, **error.facts)
+            self.publisher.publish(
+                topic + COPIES, [(key, None, (*headers, ("without", b"value"))) for key, _, headers in copies]
+            )
+        self.meters.count(metrics.KAFKA_COPIES, len(copies), topic=topic)
+
+    def _tenant_of(self, record: StreamRecord, item: Item) -> str:
+        """The tenant of a record; a header that names none makes it an invalid record of ours."""
+        if not self.trust_tenant_header:
+            return self.tenant
+        said = next((v for name, v in record.headers if name == TENANT_HEADER), None)
+        if said is None:
+            return self.tenant
+        try:
+            tenant_id = said.decode()
+        except UnicodeDecodeError:
+            tenant_id = ""
+        if 0 < len(tenant_id) <= MOST_TENANT_CHARS and tenant_id.isprintable():
+            return tenant_id
+        error = InvalidInput(
+            f"header {TENANT_HEADER}", f"must be text of 1 to {MOST_TENANT_CHARS} characters"
+        )
+        item.end(Outcome.DEAD_LETTERED, error.code, **error.facts)
+        return self.tenant
+
+
+def _fresh(topic: str, record: StreamRecord, before: Item) -> Item:
+    """An item of a record; what its headers made of it stays."""
+    item = Item(payload_of(topic, record.value or b""))
+    if before.outcome is not None and not before.payload:
+        item.end(before.outcome, before.code, **before.detail)
+        item.stage = "headers"
+    return item
+
+
+def _copy(record: StreamRecord, item: Item) -> Message:
+    """What the topic of dead letters gets: the record, where it stood, and why."""
+    about: Headers = (
+        ("reason", item.code.encode()),
+        ("detail", item.reason.encode()),
+        ("stage", item.stage.encode()),
+        ("topic", record.topic.encode()),
+        ("partition", str(record.partition).encode()),
+        ("offset", str(record.offset).encode()),
+    )
+    return record.key, record.value, about
