@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,6 +23,7 @@ from memgraph.graph.embedding import EmbeddingQueue
 from memgraph.graph.hashes import FactHashes
 from memgraph.graph.neighbours import NeighbourReader
 from memgraph.graph.nodes import NodeReader
+from memgraph.graph.pending import PendingMessages
 from memgraph.graph.permits import Permits
 from memgraph.graph.reader import Reader
 from memgraph.graph.search import Searcher
@@ -30,10 +33,12 @@ from memgraph.graph.writer import Writer
 from memgraph.services.access import Access, KeepsKeys, VerifiesTokens
 from memgraph.services.agents import Agents
 from memgraph.services.catalogue import Services
+from memgraph.services.consuming import Consumer, OnProgress
 from memgraph.services.conversations import Conversations
 from memgraph.services.cursors import Cursors
 from memgraph.services.dead_letters import DeadLetters
 from memgraph.services.embeddings import Embeddings
+from memgraph.services.enrichment.reconcile import Reconciliation
 from memgraph.services.enrichment.registry import GraphRegistry
 from memgraph.services.enrichment.single import Enriching
 from memgraph.services.enrichment.texts import Texts
@@ -64,6 +69,7 @@ from memgraph.services.questions import Questions
 from memgraph.services.readiness import Readiness
 from memgraph.services.recording import Recorder
 from memgraph.services.sessions import Sessions
+from memgraph.services.stream_batches import Settling
 from memgraph.services.templates import Templates
 from memgraph.settings import Neo4jSettings, Settings
 
@@ -128,7 +134,7 @@ class App:
         writer = MeteredWriter(
             Writer(graph, self.model, on_written=self.invalidation.written), self.meters
         )
-        toolbox = self._toolbox(graph)
+        toolbox = self._toolbox(graph, _texts(waits=False))
         recorder = Recorder(
             writer, committers=self.settings.ingest.writers, prepare=Enriching(toolbox)
         )
@@ -166,15 +172,38 @@ class App:
     @cached_property
     def pipeline(self) -> Pipeline:
         """The way in for commands: their statements take the time they need."""
-        return self._pipeline(self._toolbox(self.graph), MeteredWriter(self.writer, self.meters))
+        toolbox = self._toolbox(self.graph, self.texts)
+        return self._pipeline(toolbox, MeteredWriter(self.writer, self.meters))
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
         return DeadLetters(DeadLetterStore(self.graph, self.model), self.pipeline)
 
-    def _toolbox(self, graph: Graph) -> Toolbox:
+    @contextmanager
+    def consumer(self, on_progress: OnProgress) -> Iterator[Consumer]:
+        """A reader of the configured topics. Raises StackError without brokers or client."""
+        brokers = kafka_brokers(self.settings)
+        try:
+            from memgraph.adapters.kafka import open_publisher, open_stream
+        except ModuleNotFoundError as error:
+            raise StackError(
+                'Kafka needs an extra: pip install "llm-memory-graph[kafka]"', package=error.name
+            ) from None
+        kafka = self.settings.kafka
+        with closing(open_publisher(kafka, brokers)) as publisher:
+            settling = Settling(
+                self.pipeline,
+                publisher,
+                self.meters,
+                kafka.tenant or self.settings.tenant,
+                kafka.trust_tenant_header,
+            )
+            stream = open_stream(kafka, brokers)
+            yield Consumer(stream, settling, self.settings, self.meters, on_progress)
+
+    def _toolbox(self, graph: Graph, texts: Texts) -> Toolbox:
         return Toolbox(
-            self.texts,
+            texts,
             GraphRegistry(Reader(graph, self.model)),
             FactHashes(graph, self.model).find,
             NodeReader(graph, self.model),
@@ -197,11 +226,15 @@ class App:
         )
 
     @cached_property
-    def texts(self) -> Texts:
-        # Vocabularies and language models are loaded by the first text.
-        from memgraph.adapters.text import LanguageDetector, TokenCounter
+    def reconciliation(self) -> Reconciliation:
+        graph = self.graph
+        registry = GraphRegistry(Reader(graph, self.model))
+        return Reconciliation(PendingMessages(graph, self.model), self.texts, registry)
 
-        return Texts(LanguageDetector(), TokenCounter())
+    @cached_property
+    def texts(self) -> Texts:
+        """What commands and workers look at texts with; they wait for its models."""
+        return _texts(waits=True)
 
     def _census(self) -> Census:
         graph = self.graph.bounded(timeout_s=CENSUS_TIMEOUT_S, stream_timeout_s=CENSUS_TIMEOUT_S)
@@ -257,7 +290,7 @@ class App:
 
     def close(self) -> None:
         # Only what was made: a command needs few of the parts.
-        for name in ("shared", "tokens"):
+        for name in ("shared", "tokens", "embedder", "embeddings"):
             if (part := self.__dict__.get(name)) is not None:
                 part.close()
         self.graph.close()
@@ -301,6 +334,13 @@ def build(
     )
 
 
+def _texts(*, waits: bool) -> Texts:
+    # Vocabularies and the model of languages are loaded by the first text.
+    from memgraph.adapters.text import LanguageDetector, TokenCounter
+
+    return Texts(LanguageDetector(waits=waits), TokenCounter())
+
+
 def server_settings(settings: Settings) -> Neo4jSettings:
     """The configured server, else the local stack of the data directory."""
     if settings.neo4j.uri:
@@ -334,3 +374,19 @@ def redis_url(settings: Settings) -> str:
 
     stack = find(settings.data_dir)
     return (stack.redis or "") if stack else ""
+
+
+def kafka_brokers(settings: Settings) -> str:
+    """The configured brokers, else the local stack's. Raises StackError."""
+    if settings.kafka.brokers:
+        return settings.kafka.brokers
+    from memgraph.local import find
+
+    # As with Redis: the stack's topics are for its own graph.
+    stack = None if settings.neo4j.uri else find(settings.data_dir)
+    if stack is None or stack.kafka is None:
+        raise StackError(
+            "no Kafka is known; start one with `memgraph up --with-kafka`, "
+            "or set MEMGRAPH_KAFKA__BROKERS to use yours"
+        )
+    return stack.kafka

@@ -256,8 +256,9 @@ class KafkaSettings(_Section):
     user: str = Field("", description="User at the brokers, with SASL.")
     password: SecretStr = Field(SecretStr(""), description="Password at the brokers, with SASL.")
     ca_file: str = Field(
-        "", description="Certificates that those of the brokers must be signed by. Empty: the "
-        "system's."
+        "",
+        description="Certificates that those of the brokers must be signed by. Empty: the "
+        "system's.",
     )
 
 

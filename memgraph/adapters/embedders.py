@@ -87,6 +87,9 @@ class StaticEmbedder:
             self._vectors.take(tokens.ids, axis=0).sum(axis=0, dtype="float32", out=sums[i])
         return unit(sums)
 
+    def close(self) -> None:
+        """Do nothing: what it holds is memory."""
+
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """The rows at length one; what is zero stays so."""

@@ -63,8 +63,17 @@ _PASSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._PARTITION_EO
 """Told of topics that are not there yet, again and again."""
 
 
-def connection(settings: KafkaSettings, brokers: str) -> dict[str, Any]:
-    """What consumers and producers need to reach the brokers."""
+def open_stream(settings: KafkaSettings, brokers: str) -> KafkaEventStream:
+    """A member of the configured group. It connects when it subscribes."""
+    return KafkaEventStream(_connection(settings, brokers), settings.group)
+
+
+def open_publisher(settings: KafkaSettings, brokers: str) -> KafkaEventPublisher:
+    """A way out to these brokers. It connects when something goes out."""
+    return KafkaEventPublisher(_connection(settings, brokers))
+
+
+def _connection(settings: KafkaSettings, brokers: str) -> dict[str, Any]:
     config: dict[str, Any] = {
         "bootstrap.servers": brokers,
         "client.id": "memgraph",

@@ -75,3 +75,10 @@ def forget_dead_workers() -> None:
     for pid in {int(p.stem.rpartition("_")[2]) for p in folder.glob("gauge_live*.db")}:
         if not Path(f"/proc/{pid}").exists():
             mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+
+
+def expose(meters: PrometheusMeters, port: int) -> None:
+    """Answer on loopback what a process without a service counts."""
+    from prometheus_client import start_http_server
+
+    start_http_server(port, addr="127.0.0.1", registry=meters.registry)

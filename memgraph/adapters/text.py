@@ -10,12 +10,13 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING, Protocol, cast
 
+from memgraph.domain.errors import StillLoading
 from memgraph.services.ports import TokenCount
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
-MOST_CHARACTERS_READ = 500
+MOST_CHARACTERS_READ = 300
 """Of a text, for its language: more makes the answer slower, not surer."""
 MIN_LETTERS = 12
 MIN_IDEOGRAPHS = 4
@@ -41,9 +42,15 @@ _BYTES_PER_TOKEN = 4
 
 
 class LanguageDetector:
-    """Naive Bayes over byte n-grams (py3langid). The model is loaded when it is first asked."""
+    """Naive Bayes over byte n-grams (py3langid). The model is loaded when it is first asked.
 
-    def __init__(self) -> None:
+    That takes some seconds. With ``waits`` the first to ask waits for it; else it is loaded
+    beside, and until then asking raises StillLoading.
+    """
+
+    def __init__(self, *, waits: bool = True) -> None:
+        self._waits = waits
+        self._loading: threading.Thread | None = None
         self._lock = threading.Lock()
         self._identifier: LanguageIdentifier | None = None
 
@@ -51,9 +58,18 @@ class LanguageDetector:
         beginning = text[:MOST_CHARACTERS_READ]
         if not _has_words(beginning):
             return None
+        if self._identifier is None and not self._waits:
+            self._load_beside()
+            raise StillLoading("the model of languages is not loaded yet")
         language, probability = self._loaded().classify(beginning)
         is_certain = probability >= MIN_PROBABILITY and language != _NO_LANGUAGE
         return str(language) if is_certain else None
+
+    def _load_beside(self) -> None:
+        with self._lock:
+            if self._loading is None:
+                self._loading = threading.Thread(target=self._loaded, daemon=True)
+                self._loading.start()
 
     def _loaded(self) -> LanguageIdentifier:
         with self._lock:

@@ -11,7 +11,7 @@ from memgraph.api import headers, problems
 from memgraph.api.operations import Operation, RawBody
 from memgraph.api.schemas import components
 
-_STATUSES = (400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503)
+_STATUSES = (400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 422, 429, 500, 503)
 
 _REFS = "#/components/schemas/"
 

@@ -313,7 +313,7 @@ def tenants(found: list[Row]) -> RenderableType:
 
 
 def _limits(limits: Row) -> str:
-    return ", ".join(f"{name} {value:g}" for name, value in sorted(limits.items()))
+    return ", ".join(f"{name} {value}" for name, value in sorted(limits.items()))
 
 
 def hits(found: list[Row], model: GraphModel) -> RenderableType:

@@ -245,3 +245,7 @@ class ArchivedIn(GraphRel):
     """The content of a session lies in an archive; the stub stays."""
 
     type_name = "ARCHIVED_IN"
+
+
+DEPENDENTS = {"PART_OF": "start", "RESPONDS_TO": "start", "SCORES": "start", "INVOKES": "end"}
+"""The end of an edge that belongs to the other one and goes with it."""

@@ -111,6 +111,14 @@ class Conflict(MemgraphError):
     grpc_status = "ALREADY_EXISTS"
 
 
+class Deleted(MemgraphError):
+    """What has this key, or what it belongs to, was deleted for good."""
+
+    code = "deleted"
+    http_status = 410
+    grpc_status = "NOT_FOUND"
+
+
 class PreconditionFailed(MemgraphError):
     """The thing is no longer what the caller's ``If-Match`` says."""
 
@@ -165,6 +173,15 @@ class Overloaded(MemgraphError):
     """No permit to the graph came free in time, or a statement took too long."""
 
     code = "overloaded"
+    http_status = 503
+    grpc_status = "UNAVAILABLE"
+    retryable = True
+
+
+class StillLoading(MemgraphError):
+    """Something that enrichment uses is being loaded; what it adds is added later."""
+
+    code = "still_loading"
     http_status = 503
     grpc_status = "UNAVAILABLE"
     retryable = True

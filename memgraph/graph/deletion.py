@@ -13,17 +13,17 @@ from functools import lru_cache
 
 import neo4j
 
+from memgraph.domain.edges import DEPENDENTS
 from memgraph.domain.errors import NotFound, shown
+from memgraph.domain.events.changes import notes_of_deleted
 from memgraph.domain.mutations import Key, Ref
 from memgraph.domain.schema import PLACEHOLDER, TOMBSTONE, EdgeSpec, GraphModel, NodeSpec
 from memgraph.graph import plan
 from memgraph.graph.embedding import FIND_TEXTS_WITH_VECTOR, REQUEST_HEIRS
+from memgraph.graph.outbox import append
 from memgraph.graph.session import Graph, Row
 from memgraph.graph.transaction import Transaction
-from memgraph.ids import random_int63
-
-DEPENDENTS = {"PART_OF": "start", "RESPONDS_TO": "start", "SCORES": "start", "INVOKES": "end"}
-"""The end of an edge that belongs to the other one and goes with it."""
+from memgraph.ids import now, random_int63
 
 LOCK_SESSION = f"""\
 UNWIND $rows AS row
@@ -78,12 +78,21 @@ class Deletion:
     """Delete from one graph. Threads may share it."""
 
     def __init__(
-        self, graph: Graph, model: GraphModel, *, on_deleted: Callable[[str], None] = lambda _: None
+        self,
+        graph: Graph,
+        model: GraphModel,
+        *,
+        on_deleted: Callable[[str], None] = lambda _: None,
+        announces: bool = True,
     ) -> None:
-        """``on_deleted`` is told the tenant after each part that was or may have been deleted."""
+        """``on_deleted`` is told the tenant after each part that was or may have been deleted.
+
+        What is deleted goes to the outbox unless ``announces`` is off.
+        """
         self._graph = graph
         self._model = model
         self._on_deleted = on_deleted
+        self._announces = announces
 
     def delete_session(self, tenant_id: str, session_id: str) -> None:
         """Delete a session, its prompts and what belongs to them. Raises NotFound.
@@ -117,9 +126,11 @@ class Deletion:
         prompts = _keys(tx.rows(FIND_PROMPTS, [row]))
         if prompts:
             bury_all(tx, self._model, "Prompt", prompts)
-            return False
-        bury_all(tx, self._model, "Session", [(session_id,)])
-        return True
+        else:
+            bury_all(tx, self._model, "Session", [(session_id,)])
+        if self._announces:
+            append(tx, notes_of_deleted(tx.buried, now(), session_id))
+        return not prompts
 
 
 def bury_all(tx: Transaction, model: GraphModel, label: str, keys: Iterable[Key]) -> None:
@@ -146,6 +157,7 @@ def bury_all(tx: Transaction, model: GraphModel, label: str, keys: Iterable[Key]
         if found[spec.label]:
             rows = _rows(spec, found[spec.label])
             tx.matched(bury(spec), rows, f"bury_{spec.snake}")
+            tx.buried += [(spec.label, key) for key in sorted(found[spec.label])]
     if bereaved:
         tx.rows(REQUEST_HEIRS, bereaved)
 

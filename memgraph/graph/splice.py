@@ -22,8 +22,9 @@ from memgraph.ids import iso
 Position = tuple[datetime, str]
 """(created_at, prompt_id): the order of prompts in a session."""
 
-# Says what the tails were before. What is appended is linked at once. Ids are not compared
-# here: the server orders texts by their UTF-16.
+# What is appended is linked at once; of sessions with late arrivals it says what the tail was.
+# Ids are not compared here: the server orders texts by their UTF-16. One row for all, and
+# times only where they are needed: the driver takes long over both.
 MOVE_TAILS = """\
 UNWIND $rows AS row
 MATCH (s:Session {tenant_id: $tenant_id, session_id: row.session_id})
@@ -31,18 +32,20 @@ SET s.write_id = $write_id
 WITH s, row, s.tail_prompt_id AS tail_prompt_id, s.tail_at AS tail_at,
      datetime(row.tail_at) AS new_at, datetime(row.first_at) AS first_at
 WITH *, tail_at IS NULL OR new_at > tail_at AS is_newer,
-     row.follows AND tail_at IS NOT NULL AND first_at > tail_at AS is_appended
+     tail_at IS NOT NULL AND first_at <= tail_at AS is_late,
+     CASE WHEN row.follows AND first_at > tail_at THEN row.first_prompt_id END AS appended_id
 SET s.tail_prompt_id = CASE WHEN is_newer THEN row.tail_prompt_id ELSE tail_prompt_id END,
     s.tail_at = CASE WHEN is_newer THEN new_at ELSE tail_at END
-WITH row, tail_prompt_id, tail_at, first_at, is_appended,
-     CASE WHEN is_appended THEN row.first_prompt_id END AS appended_id
+WITH row, tail_prompt_id, tail_at, first_at, is_late, appended_id
 CALL (tail_prompt_id, tail_at, first_at, appended_id) {
   MATCH (p:Prompt {tenant_id: $tenant_id, prompt_id: appended_id})
   MATCH (q:Prompt {tenant_id: $tenant_id, prompt_id: tail_prompt_id})
   CREATE (p)-[:FOLLOWS {gap_ms: first_at.epochMillis - tail_at.epochMillis, stated: false}]->(q)
   RETURN count(*) AS linked
 }
-RETURN row.session_id AS session_id, tail_prompt_id, tail_at, is_appended, linked"""
+RETURN count(*) AS matched, count(appended_id) AS appended, sum(linked) AS linked,
+       collect(CASE WHEN is_late THEN
+         {session_id: row.session_id, prompt_id: tail_prompt_id, at: tail_at} END) AS late"""
 
 # Everything from the last prompt before the late arrivals on.
 READ_NEIGHBOURS = """\
@@ -101,9 +104,8 @@ def splice(tx: Transaction, places: list[Place], filled: Iterable[str]) -> None:
     sessions: dict[str, list[Place]] = defaultdict(list)
     for place in places:
         sessions[place.session_id].append(place)
-    tails = _move_tails(tx, sessions)
-    late = {s: _first(p) for s, p in sessions.items() if _is_late(tails[s], p)}
-    known = _neighbours(tx, late) if late else {}
+    late = _move_tails(tx, sessions)
+    known = _neighbours(tx, {s: _first(sessions[s]) for s in late}) if late else {}
     if late:
         tx.relinked.add("Prompt")
     links: list[dict[str, Any]] = []
@@ -117,7 +119,7 @@ def splice(tx: Transaction, places: list[Place], filled: Iterable[str]) -> None:
             order = _Order([], new)
         links.extend(order.links)
     _write(tx, links, relinked)
-    _settle_tails(tx, {s: tails[s] for s in late}, sessions)
+    _settle_tails(tx, late, sessions)
     _link_stated(tx, places, set(filled))
 
 
@@ -170,13 +172,11 @@ def _first(places: list[Place]) -> datetime:
     return min(place.created_at for place in places)
 
 
-def _is_late(tail: Position | None, places: list[Place]) -> bool:
-    """Whether the tail is not before all of them. At the same time the ids decide, elsewhere."""
-    return tail is not None and _first(places) <= tail[0]
+def _move_tails(tx: Transaction, sessions: dict[str, list[Place]]) -> dict[str, Position]:
+    """Lock the sessions and let their tails be the newest prompts.
 
-
-def _move_tails(tx: Transaction, sessions: dict[str, list[Place]]) -> dict[str, Position | None]:
-    """Lock the sessions, let their tails be the newest prompts, and return what they were."""
+    Returns the tail, as it was, of every session of which a new prompt is not after it.
+    """
     sent = []
     for session_id in sorted(sessions):
         first = min(sessions[session_id], key=_position)
@@ -191,13 +191,9 @@ def _move_tails(tx: Transaction, sessions: dict[str, list[Place]]) -> dict[str, 
                 "tail_at": iso(last.created_at),
             }
         )
-    rows = tx.rows(MOVE_TAILS, sent)
-    tx.expect(len(rows), len(sent), "move_tails")
-    tx.expect(sum(r["linked"] for r in rows), sum(r["is_appended"] for r in rows), "link")
-    return {
-        r["session_id"]: (r["tail_at"], r["tail_prompt_id"]) if r["tail_prompt_id"] else None
-        for r in rows
-    }
+    found = tx.matched(MOVE_TAILS, sent, "move_tails")
+    tx.expect(found["linked"], found["appended"], "link")
+    return {tail["session_id"]: (tail["at"], tail["prompt_id"]) for tail in found["late"]}
 
 
 def _neighbours(
@@ -220,13 +216,13 @@ def _write(tx: Transaction, links: list[dict[str, Any]], relinked: list[str]) ->
 
 
 def _settle_tails(
-    tx: Transaction, late: dict[str, Position | None], sessions: dict[str, list[Place]]
+    tx: Transaction, late: dict[str, Position], sessions: dict[str, list[Place]]
 ) -> None:
     """Of prompts at the time of the tail the one with the last id becomes it."""
     rows = []
     for session_id, tail in sorted(late.items()):
         newest = max(map(_position, sessions[session_id]))
-        if tail is not None and newest[0] == tail[0] and newest > tail:
+        if newest[0] == tail[0] and newest > tail:
             rows.append({"session_id": session_id, "tail_prompt_id": newest[1]})
     if rows:
         tx.matched(SET_TAILS, rows, "set_tails")

@@ -7,6 +7,7 @@ from typing import Any
 import neo4j
 
 from memgraph.domain.errors import WriteMismatch
+from memgraph.domain.mutations import Ref
 from memgraph.graph.naming import name_of
 from memgraph.graph.session import Row, Watch, row_of, unwatched
 
@@ -30,6 +31,8 @@ class Transaction:
         self.relinked: set[str] = set()
         """Labels of nodes outside the batch whose edges changed or came to be seen."""
         self.nodes_filled = 0
+        self.buried: list[Ref] = []
+        """Nodes that were made tombstones."""
 
     def rows(self, statement: str, rows: list[dict[str, Any]]) -> list[Row]:
         """Run a statement over ``rows`` and return what it returns."""

@@ -17,6 +17,7 @@ from typing import Any
 import neo4j
 
 from memgraph.domain.errors import MemgraphError, TemplateCycle
+from memgraph.domain.events.changes import notes_of, notes_of_deleted
 from memgraph.domain.mutations import (
     Ended,
     Letter,
@@ -32,6 +33,7 @@ from memgraph.graph.deletion import bury_dependents
 from memgraph.graph.ledger import count_events
 from memgraph.graph.linking import Linker
 from memgraph.graph.living import LivingWriter
+from memgraph.graph.outbox import packed
 from memgraph.graph.session import Graph
 from memgraph.graph.splice import splice
 from memgraph.graph.transaction import Transaction
@@ -88,11 +90,20 @@ class Writer:
     """Write batches for one graph. Threads may share it."""
 
     def __init__(
-        self, graph: Graph, model: GraphModel, *, on_written: OnWritten = lambda *_: None
+        self,
+        graph: Graph,
+        model: GraphModel,
+        *,
+        on_written: OnWritten = lambda *_: None,
+        announces: bool = True,
     ) -> None:
-        """Make a writer; ``on_written`` is told of each batch that was or may have been written."""
+        """Make a writer; ``on_written`` is told of each batch that was or may have been written.
+
+        What is stored goes to the outbox unless ``announces`` is off.
+        """
         self._graph = graph
         self._on_written = on_written
+        self._announces = announces
         self._model = model
         self._mappers = {label: plan.RowMapper(spec) for label, spec in model.nodes.items()}
         self._linker = Linker(model)
@@ -171,7 +182,7 @@ class Writer:
             is_kept = is_new and mutation.fact not in buried
             batch.outcomes[index] = Outcome.STORED if is_kept else Outcome.DUPLICATE
         outcomes = [batch.outcomes[i] for i in range(len(mutations))]
-        self._count(tx, source, outcomes, ended.totals)
+        self._count(tx, source, outcomes, ended.totals, self._told(tx, mutations, outcomes))
         return WriteResult(
             outcomes,
             batch.refusals,
@@ -312,10 +323,29 @@ class Writer:
         if rows and (found := tx.rows(FIND_TEMPLATE_CYCLES, rows)):
             raise _Cycles({max(r["i"] for r in found)})
 
-    def _count(self, tx: Transaction, source: str, outcomes: list[Outcome], ended: Totals) -> None:
+    def _told(
+        self, tx: Transaction, mutations: Sequence[Mutation], outcomes: list[Outcome]
+    ) -> str | None:
+        """What the outbox gets of a batch."""
+        if not self._announces:
+            return None
+        stored = [m for m, o in zip(mutations, outcomes, strict=True) if o is Outcome.STORED]
+        # Facts that were buried as they were written were never there for anybody.
+        unseen = {m.fact for m in mutations} if tx.buried else set()
+        deleted = [ref for ref in tx.buried if ref not in unseen]
+        return packed([*notes_of(stored), *notes_of_deleted(deleted, now())])
+
+    def _count(
+        self,
+        tx: Transaction,
+        source: str,
+        outcomes: list[Outcome],
+        ended: Totals,
+        events: str | None,
+    ) -> None:
         totals = Totals()
         totals.add(outcomes)
-        count_events(tx, source, len(outcomes) + ended.received, totals + ended)
+        count_events(tx, source, len(outcomes) + ended.received, totals + ended, events)
 
     def _write_dead_letters(self, tx: Transaction, letters: Sequence[Letter], source: str) -> None:
         spec = self._model.nodes["DeadLetter"]

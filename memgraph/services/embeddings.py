@@ -120,6 +120,9 @@ class Embeddings:
             if not done.prompts:
                 stop.wait(poll_s)
 
+    def close(self) -> None:
+        self.embedder.close()
+
     def _compute(self, tenant_id: str, missing: Sequence[Pending]) -> None:
         prompt_ids = [one.prompt_id for one in missing]
         texts = self.queue.read_texts(tenant_id, prompt_ids, MOST_CHARACTERS)

@@ -140,6 +140,8 @@ class Embedder(Protocol):
         """
         ...
 
+    def close(self) -> None: ...
+
 
 class VectorSegments(Protocol):
     """Vectors of one model by the SHA-256 (hex) of their texts. Threads may share it."""
@@ -275,3 +277,61 @@ class EventPublisher(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingEvent:
+    """A change as consumers get it."""
+
+    id: str
+    """The same whenever the same change is delivered."""
+    key: str
+    """Events of one key are in order."""
+    kind: str
+    node_type: str
+    session_id: str | None
+    body: bytes
+
+
+class EventSink(Protocol):
+    """Takes events out of the outbox."""
+
+    @property
+    def name(self) -> str:
+        """For logs and figures."""
+        ...
+
+    def deliver(self, tenant_id: str, events: Sequence[OutgoingEvent]) -> None:
+        """Take events of a tenant in this order; all of them are kept on return.
+
+        What was taken before may come again. Raises StreamUnavailable, then all of them
+        come again.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FedEvent:
+    """An event that a feed kept, with its place in the feed."""
+
+    place: str
+    kind: str
+    node_type: str
+    session_id: str | None
+    body: bytes
+
+
+class EventFeed(Protocol):
+    """The latest events of each tenant. Threads may share it."""
+
+    def end(self, tenant_id: str) -> str:
+        """The place after which nothing has come yet. Raises StreamUnavailable."""
+        ...
+
+    def read(self, tenant_id: str, after: str, most: int) -> list[FedEvent]:
+        """The oldest events that are kept after a place. Raises StreamUnavailable."""
+        ...
+
+    def is_complete(self, tenant_id: str, after: str) -> bool:
+        """Whether all that came after a place is still kept. Raises StreamUnavailable."""
+        ...

@@ -33,6 +33,8 @@ class Part:
     """The records of one tenant, in their order."""
 
     tenant_id: str
+    refusal: InvalidInput | None = None
+    """What is wrong with the headers of all of them."""
     records: list[StreamRecord] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
     totals: Totals | None = None
@@ -47,6 +49,8 @@ class Batch:
     parts: list[Part]
     next_offset: int
     """Where reading goes on after it."""
+    is_judged: bool = False
+    """Whether it has a part in its topic's share of invalid records."""
 
     @property
     def totals(self) -> Totals:
@@ -70,22 +74,24 @@ class Settling:
 
     def batch(self, records: Sequence[StreamRecord]) -> Batch:
         """Sort records by tenant."""
-        parts: dict[str, Part] = {}
+        parts: dict[tuple[str, bool], Part] = {}
         for record in records:
-            item = Item(b"")
-            tenant_id = self._tenant_of(record, item)
-            if (part := parts.get(tenant_id)) is None:
-                part = parts[tenant_id] = Part(tenant_id)
+            tenant_id, refusal = self._tenant_of(record)
+            name = (tenant_id, refusal is None)
+            if (part := parts.get(name)) is None:
+                part = parts[name] = Part(tenant_id, refusal)
             part.records.append(record)
-            part.items.append(item)
         last = records[-1]
         return Batch(last.topic, list(parts.values()), last.offset + 1)
 
-    def settle(self, batch: Batch) -> None:
-        """Commit what is open of a batch. Raises what can be tried again, and what cannot."""
+    def write(self, batch: Batch) -> None:
+        """Commit what is open of a batch. Raises what the pipeline raises."""
         for part in batch.parts:
             if part.totals is None:
                 self._write(batch.topic, part)
+
+    def copy(self, batch: Batch) -> None:
+        """Append the dead letters of a batch to their topic. Raises StreamUnavailable."""
         copies = [
             _copy(record, item)
             for part in batch.parts
@@ -97,10 +103,11 @@ class Settling:
 
     def _write(self, topic: str, part: Part) -> None:
         # Made anew for each try: what stages noted of a batch that failed is left behind.
-        items = [
-            _fresh(topic, record, before)
-            for record, before in zip(part.records, part.items, strict=True)
-        ]
+        items = [Item(payload_of(topic, record.value or b"")) for record in part.records]
+        if (refusal := part.refusal) is not None:
+            for item in items:
+                item.end(Outcome.DEAD_LETTERED, refusal.code, **refusal.facts)
+                item.stage = "headers"
         part.totals = self.pipeline.run(
             part.tenant_id, items, door=DOOR, source=topic, keep_invalid=True
         )
@@ -111,39 +118,28 @@ class Settling:
             self.publisher.publish(topic + COPIES, copies)
         except StreamRefused as error:
             # Copies are larger than what came in. The graph's dead letters have the whole.
-            _log.warning("copies of dead letters go without their values", topic=topic, **error.facts)
+            _log.warning(
+                "copies of dead letters go without their values", topic=topic, **error.facts
+            )
             self.publisher.publish(
-                topic + COPIES, [(key, None, (*headers, ("without", b"value"))) for key, _, headers in copies]
+                topic + COPIES,
+                [(key, None, (*headers, ("without", b"value"))) for key, _, headers in copies],
             )
         self.meters.count(metrics.KAFKA_COPIES, len(copies), topic=topic)
 
-    def _tenant_of(self, record: StreamRecord, item: Item) -> str:
-        """The tenant of a record; a header that names none makes it an invalid record of ours."""
-        if not self.trust_tenant_header:
-            return self.tenant
+    def _tenant_of(self, record: StreamRecord) -> tuple[str, InvalidInput | None]:
+        """Whose a record is; with a header that names no tenant it is ours, and refused."""
         said = next((v for name, v in record.headers if name == TENANT_HEADER), None)
-        if said is None:
-            return self.tenant
+        if said is None or not self.trust_tenant_header:
+            return self.tenant, None
         try:
             tenant_id = said.decode()
         except UnicodeDecodeError:
             tenant_id = ""
         if 0 < len(tenant_id) <= MOST_TENANT_CHARS and tenant_id.isprintable():
-            return tenant_id
-        error = InvalidInput(
-            f"header {TENANT_HEADER}", f"must be text of 1 to {MOST_TENANT_CHARS} characters"
-        )
-        item.end(Outcome.DEAD_LETTERED, error.code, **error.facts)
-        return self.tenant
-
-
-def _fresh(topic: str, record: StreamRecord, before: Item) -> Item:
-    """An item of a record; what its headers made of it stays."""
-    item = Item(payload_of(topic, record.value or b""))
-    if before.outcome is not None and not before.payload:
-        item.end(before.outcome, before.code, **before.detail)
-        item.stage = "headers"
-    return item
+            return tenant_id, None
+        rule = f"must be printable text of 1 to {MOST_TENANT_CHARS} characters"
+        return self.tenant, InvalidInput(f"header {TENANT_HEADER}", rule)
 
 
 def _copy(record: StreamRecord, item: Item) -> Message:

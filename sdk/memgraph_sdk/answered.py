@@ -68,12 +68,12 @@ def answered(result: Any) -> Answered:
     """Read the result of a call."""
     if result is None or isinstance(result, str):
         return Answered(result)
-    for reader in (_completion, _response, _message):
+    for reader in (_completion, _response, _message, _turn):
         if (found := reader(result)) is not None:
             return found
     if isinstance(result, Mapping | list | tuple | int | float | BaseModel) or is_dataclass(result):
         return Answered(encoded(result).decode())
-    return Answered(word(read(result, "content")))
+    return Answered(word(read(result, "content")) or word(read(result, "text")))
 
 
 def usage_of(usage: Any) -> Answered:
@@ -116,17 +116,28 @@ def _completion(result: Any) -> Answered | None:
     if not choices:
         return None
     choice = choices[0]
-    message = read(choice, "message")
-    text = text_of(read(message, "content")) or read(message, "refusal") or read(choice, "text")
     found = usage_of(read(result, "usage"))
-    found.text = word(text)
+    found.take(_said(read(choice, "message")))
+    found.text = found.text or word(read(choice, "text"))
     found.model = word(read(result, "model"))
     found.finish_reason = reason(read(choice, "finish_reason"))
-    found.tool_calls = [
-        tool_call(call, read(call, "id"), read(call, "function"))
+    return found
+
+
+def _turn(result: Any) -> Answered | None:
+    """What a chat completion says, by itself: a message of the assistant."""
+    role = read(result, "role") or read(result, "type")
+    return _said(result) if role in ("assistant", "ai", "model") else None
+
+
+def _said(message: Any) -> Answered:
+    """The text and the tool calls of a message."""
+    text = text_of(read(message, "content")) or read(message, "refusal")
+    calls = [
+        tool_call(call, read(call, "id"), read(call, "function") or call)
         for call in items(read(message, "tool_calls"))
     ]
-    return found
+    return Answered(word(text), tool_calls=calls)
 
 
 def _response(result: Any) -> Answered | None:
@@ -167,9 +178,8 @@ def _message(result: Any) -> Answered | None:
 
 def tool_call(call: Any, id_: Any, function: Any) -> ToolCall:
     """One call of a tool; arguments that are no text yet become JSON."""
-    arguments = read(function, "arguments")
-    if arguments is None:
-        arguments = read(function, "input")
+    names = ("arguments", "input", "args")
+    arguments = next((a for n in names if (a := read(function, n)) is not None), None)
     if arguments is not None and not isinstance(arguments, str):
         arguments = encoded(arguments).decode()
     name = read(function, "name") or read(call, "name")

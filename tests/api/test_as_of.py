@@ -77,11 +77,12 @@ class TestAgents:
         assert reader.get(f"/agents/a?as_of={MARCH}").json["role"] == "billing"
 
 
-class TestTemplates:
-    BODY: Any = {"id": "t", "name": "T", "text": "Hello", "timestamp": JANUARY}
+TEMPLATE = {"id": "t", "name": "T", "text": "Hello", "timestamp": JANUARY}
 
+
+class TestTemplates:
     def test_what_was_recorded_later_was_not_known(self, api: Caller) -> None:
-        api.post("/templates", self.BODY)
+        api.post("/templates", TEMPLATE)
         between = iso(now())
         api.post("/templates/t/versions", {"bump": "minor", "timestamp": FEBRUARY})
         known = {"recorded_as_of": between}
@@ -94,7 +95,7 @@ class TestTemplates:
         named = {"prompt": {"text": "x"}, "template": {"id": "t", "version": "1.0.0"}}
         assert api.post("/sessions/s/prompts", named).status_code == 201
         between = iso(now())
-        api.post("/templates", self.BODY)
+        api.post("/templates", TEMPLATE)
         known = {"recorded_as_of": between}
         assert api.get("/templates/t", query_string=known).status_code == 404
         assert api.get("/templates/t").json["version"] == "1.0.0"

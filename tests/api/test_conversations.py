@@ -221,3 +221,50 @@ def test_the_document_describes_every_operation(api: Caller) -> None:
     import re
 
     assert set(re.findall(r"#/components/schemas/([\w.]+)", text)) <= names
+
+
+PROMPT = {"id": "p", "prompt": {"text": "x"}}
+
+
+class TestTheSameAgain:
+    @pytest.mark.parametrize(
+        ("path", "body"),
+        [
+            ("/sessions/s/prompts", PROMPT),
+            ("/prompts/p/responses", {"id": "r", "response": {"text": "y"}}),
+            ("/scores", {"id": "x", "name": "n", "value": 1, "prompt_id": "p"}),
+        ],
+        ids=["prompt", "response", "score"],
+    )
+    def test_what_was_sent_without_a_time_is_known(
+        self, api: Caller, path: str, body: dict[str, Any]
+    ) -> None:
+        api.post("/sessions/s/prompts", PROMPT)
+        assert api.post(path, body).status_code in (200, 201)
+        again = api.post(path, body)
+        assert (again.status_code, again.json["outcome"]) == (200, "duplicate")
+        assert api.post(path, {**body, "tags": ["other"]}).status_code in (409, 422)
+        dated = {**body, "timestamp": "2026-01-01T00:00:00Z"}
+        assert (api.post(path, dated).json["code"]) == "conflict"
+
+    def test_what_was_deleted_stays_so_and_it_is_said(self, api: Caller) -> None:
+        response = {"id": "r", "response": {"text": "y"}}
+        tool = {"id": "t", "tool_name": "t"}
+        posts = [
+            ("/sessions/s/prompts", PROMPT),
+            ("/prompts/p/responses", response),
+            ("/responses/r/tool-invocations", tool),
+            # Late, for what is not there any more.
+            ("/sessions/s/prompts", {"id": "p2", "prompt": {"text": "x"}}),
+        ]
+        for path, body in posts[:3]:
+            assert api.post(path, body).status_code == 201
+        assert api("DELETE", "/sessions/s").status_code == 204
+        for path, body in posts:
+            refused = api.post(path, body)
+            assert (refused.status_code, refused.json["code"]) == (410, "deleted"), path
+
+    def test_what_is_said_of_something_that_has_not_arrived_is_known(self, api: Caller) -> None:
+        handoff = {"id": "h", "to_agent_id": "a", "timestamp": "2026-01-01T00:00:00Z"}
+        answers = [api.post("/responses/later/handoffs", handoff) for _ in range(2)]
+        assert [a.json["outcome"] for a in answers] == ["stored", "duplicate"]

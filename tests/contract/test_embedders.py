@@ -141,13 +141,17 @@ def small_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["static", "minilm", "remote", "hash"])
-def embedder(request: pytest.FixtureRequest, remote: RemoteEmbedder, small_bert: Path) -> Embedder:
-    return {
+def embedder(
+    request: pytest.FixtureRequest, remote: RemoteEmbedder, small_bert: Path
+) -> Iterator[Embedder]:
+    embedder: Embedder = {
         "static": StaticEmbedder,
         "minilm": lambda: MiniLmEmbedder(small_bert),
         "remote": lambda: remote,
         "hash": HashEmbedder,
     }[request.param]()
+    yield embedder
+    embedder.close()
 
 
 class TestEveryEmbedder:
@@ -242,7 +246,7 @@ class TestMiniLm:
     ) -> None:
         monkeypatch.setitem(sys.modules, "tokenizers", None)
         with pytest.raises(EmbedderUnavailable, match=r"\[minilm\]"):
-            MiniLmEmbedder(small_bert)
+            MiniLmEmbedder(small_bert).embed(["a"])
 
     def test_computes_what_the_equations_say(self, small_bert: Path) -> None:
         """Token by token and head by head, without a batch and with the error function itself."""

@@ -23,9 +23,10 @@ from memgraph.graph.credentials import CredentialStore
 from memgraph.graph.dead_letters import DeadLetterStore
 from memgraph.graph.deletion import Deletion
 from memgraph.graph.embedding import EmbeddingQueue
-from memgraph.graph.neighbours import NeighbourReader, segments_of
 from memgraph.graph.hashes import FactHashes
+from memgraph.graph.neighbours import NeighbourReader, segments_of
 from memgraph.graph.nodes import NodeReader
+from memgraph.graph.pending import ADDABLE, PendingMessages
 from memgraph.graph.queries import load_queries
 from memgraph.graph.reader import Reader
 from memgraph.graph.search import Searcher
@@ -84,6 +85,7 @@ SCANS = {
 
 NO_TENANT = {
     r"constant migration(s|_lock)\.\w+": "migrations belong to the database",
+    r"constant embedding\.LIST_WAITING_TENANTS": "asks every tenant whether it waits, for workers",
 }
 """Statements that may read nodes of no tenant."""
 
@@ -92,7 +94,6 @@ UNSCOPED_HOPS = {
     r"constant writer\.\w+": "follows edges that the writer made between two keys of one tenant",
     r"constant migrations\._HISTORY": "migrations belong to the database",
     r"bury \w+": "deletes every edge of what is deleted",
-    r"census": "counts all edges of the database, for operators",
     r"count by store": "counts for a tenant that is alone, and all edges that touch what is hidden",
 }
 """Statements that may follow an edge without asking whose node is at its end."""
@@ -396,7 +397,11 @@ def _write_everything(graph: Graph, model: GraphModel, tenant: str) -> None:
         for one, other in (("c1", "c2"), ("c2", "c1"))
     ]
     backwards = [story[i : i + 8] for i in range(0, len(story), 8)][::-1]
-    for batch in (*backwards, story, [conflict], cycle):
+    ties = [
+        [event(event_id=id_, timestamp=at(0), prompt={"text": "t"}, session={"id": "ties"})]
+        for id_ in ("tie-1", "tie-2")
+    ]
+    for batch in (*backwards, story, [conflict], cycle, *ties):
         writer.write(tenant, [to_mutation(read_event(e), e) for e in batch], source="test")
 
 
@@ -425,6 +430,11 @@ def _ask_everything(graph: Graph, model: GraphModel, tenant: str, folder: Path) 
     reader.list_template_line(tenant, "tpl-triage", "1.0.0")
     reader.list_template_texts(tenant)
     reader.list_sources(tenant)
+    pending = PendingMessages(graph, model)
+    for label, key in (("Prompt", "prompt_id"), ("Response", "response_id")):
+        assert not pending.list_pending(tenant, label, 10)
+        found = dict.fromkeys((*ADDABLE, "pending", "computed"))
+        assert not pending.complete(tenant, label, [{key: "x", **found}])
     letters = DeadLetterStore(graph, model)
     letters.list_letters(tenant, source=None, reason=None, after="", limit=10)
     letters.read(tenant, ["x"])

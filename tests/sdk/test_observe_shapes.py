@@ -25,7 +25,7 @@ def shaped(request: pytest.FixtureRequest) -> Any:
 
 
 CALL = ToolCall("c1", "track", '{"id": 7}')
-CHAT = {
+CHAT: dict[str, Any] = {
     "object": "chat.completion",
     "model": "m-2026",
     "choices": [
@@ -51,6 +51,7 @@ CHAT = {
         "prompt_tokens_details": {"cached_tokens": 4},
     },
 }
+TURN = CHAT["choices"][0]["message"]
 RESPONSE = {
     "object": "response",
     "model": "m-2026",
@@ -101,6 +102,14 @@ class TestAnswers:
         found.tool_calls = [CALL]
         assert found == self.WHOLE
 
+    def test_a_turn_by_itself(self, shaped: Any) -> None:
+        found = answered(shaped(CHAT["choices"])[0].message if shaped is objects else TURN)
+        assert found == Answered("Let me see.", tool_calls=[CALL])
+        call = {"id": "c", "name": "n", "args": {"id": 7}}
+        turn = answered(shaped({"type": "ai", "content": "", "tool_calls": [call]}))
+        assert turn.text is None
+        assert turn.tool_calls[0].name == "n"
+
     def test_arguments_that_are_no_text(self) -> None:
         blocks = [{"type": "tool_use", "id": "c", "name": "n", "input": {"id": 7}}]
         (call,) = answered({"type": "message", "content": blocks}).tool_calls
@@ -135,6 +144,7 @@ class TestAnswers:
         assert answered(Found(due="Monday")).text == '{"due":"Monday"}'
         assert answered([1, {"a": None}]).text == '[1,{"a":null}]'
         assert answered(Object(content="of a message")).text == "of a message"
+        assert answered(Object(text="of a candidate")).text == "of a candidate"
         assert answered(object()) == Answered()
         assert answered(None) == Answered()
 

@@ -31,6 +31,9 @@ class HashEmbedder:
                 vectors[i] += self._direction(word)
         return unit(vectors)
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def _direction(self, word: str) -> NDArray[np.float32]:
         seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
         normal = np.random.default_rng(seed).standard_normal(self.dimensions)

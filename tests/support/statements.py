@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 
 import memgraph.graph
 from memgraph.domain.schema import GraphModel
-from memgraph.graph import counts, deletion, digest, export, plan
+from memgraph.graph import counts, deletion, digest, export, pending, plan
 from memgraph.graph.nodes import node_statement
 from memgraph.graph.queries import load_queries
 from memgraph.graph.traversal import Direction, lineage_statement
@@ -38,6 +38,7 @@ GENERATORS = frozenset(
         *(f"selection.{name}" for name in ("count_of_class", "count_of_store")),
         *(f"search.{name}" for name in ("text_statement", "vector_statement")),
         "neighbours.neighbours_statement",
+        *(f"pending.{name}" for name in ("list_pending", "complete")),
         *(f"deletion.{name}" for name in ("find_scores", "bury", "delete_edges_of_tombstones")),
     }
 )
@@ -80,6 +81,9 @@ def _node_statements(model: GraphModel) -> dict[str, str]:
         for plain in (plan.read_hashes, plan.lock_and_read, plan.mention, plan.correct_mention):
             found[f"{plain.__name__} {spec.label}"] = plain(spec)
         found[f"bury {spec.label}"] = deletion.bury(spec)
+        if spec.label in pending.LABELS:
+            found[f"list_pending {spec.label}"] = pending.list_pending(spec)
+            found[f"complete {spec.label}"] = pending.complete(spec)
     return found
 
 

@@ -1,4 +1,4 @@
-"""OpenInference in the forms of which there is no recording: made by hand, LlamaIndex, Anthropic."""
+"""OpenInference in forms without a recording: made by hand, LlamaIndex, Anthropic."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_of_two_llm_spans_of_one_call_the_inner_is_kept_if_only_it_has_tokens() 
         span(3, llm("Q", "A", **counts), name="OpenAI.chat", parent=2),
     )
     assert len(found["PromptEvent"]) == len(found["ResponseEvent"]) == 1
-    assert len(found["InvocationEvent"] if "InvocationEvent" in found else []) == 0
+    assert "InvocationEvent" not in found
     (response,) = found["ResponseEvent"]
     assert response.usage.total_tokens == 7
     assert response.trace_context.span_id.endswith("3")
@@ -262,8 +262,8 @@ def test_the_message_of_a_tool_is_taken_out_of_its_framework() -> None:
         assert (event.result, event.metadata["call_id"]) == (42, "c1")
 
 
-def agent(number: int, name: str | None, parent: int | None = None, **more: Any) -> Any:
-    named = {"agent.name": name} if name else {}
+def agent(number: int, called: str | None, parent: int | None = None, **more: Any) -> Any:
+    named = {"agent.name": called} if called else {}
     return span(number, {KIND: "AGENT", **named}, parent=parent, lasts=200, **more)
 
 
@@ -290,7 +290,9 @@ def test_a_handoff_that_no_answer_asked_for_is_reported() -> None:
 def test_an_agent_without_a_name_is_called_by_its_span_unless_it_holds_agents() -> None:
     alone = events(agent(1, None, name="crew"), span(2, llm("Q", "A"), parent=1))
     assert alone["PromptEvent"][0].agent_id == "crew"
-    held = events(agent(1, None, name="crew"), agent(2, "cook", 1), span(3, llm("Q", "A"), parent=2))
+    held = events(
+        agent(1, None, name="crew"), agent(2, "cook", 1), span(3, llm("Q", "A"), parent=2)
+    )
     assert [e.agent.id for e in held["AgentEvent"]] == ["cook"]
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from memgraph.domain.pii.iban import LENGTHS
 from memgraph.domain.pii.national import DIGITS, LETTERED, NATIONAL_IDS
@@ -21,7 +25,7 @@ SA0380000000608010167519|IT60X0542811101000000123456|PL6110901014000007121981287
 
 CARDS = (
     """
-4111111111111111|4111 1111 1111 1111|4111-1111-1111-1111|4012888888881881|4222222222222
+4111111111111111|4111 1111 1111 1111|4111-1111-1111-1111|4012888888881881
 5555555555554444|5105 1051 0510 5100|2223003122003222|378282246310005|3782 822463 10005
 371449635398431|6011111111111117|6011000990139424|30569309025904|3056 930902 5904
 3530111333300000|6200000000000005|6759649826438453|2204240000000002
@@ -141,6 +145,11 @@ def test_a_card_is_found_whole(card: str, around: str) -> None:
     assert ("card", card) in found(around.format(card))
 
 
+def test_a_card_of_13_digits_needs_a_word() -> None:
+    nothing_in("4222222222222")
+    assert found("Visa card 4222222222222") == [("card", "4222222222222")]
+
+
 @pytest.mark.parametrize("card", CARDS)
 def test_a_card_with_another_digit_is_none(card: str) -> None:
     kinds = {kind for changed in with_another_digit(card) for kind, _ in found(changed)}
@@ -221,6 +230,14 @@ def test_an_identifier_with_another_digit_is_none(kind: str, text: str) -> None:
 @pytest.mark.parametrize("text", NOTHING)
 def test_what_only_looks_like_an_account(text: str) -> None:
     nothing_in(text)
+
+
+@given(st.uuids())
+@example(UUID("ee88a9ba-08d5-4ca6-9948-a650ff572b99"))
+@example(UUID("662f66e4-ad80-4ceb-aaab-3380184bfca6"))
+def test_a_uuid_is_nothing(uuid: UUID) -> None:
+    nothing_in(str(uuid))
+    nothing_in(str(uuid).upper())
 
 
 def test_a_word_counts_in_its_line_and_not_far_away() -> None:

@@ -148,7 +148,9 @@ def _event(event: type[EventBase], body: Any, *elsewhere: str, **known: Any) -> 
 
 def _record(call: Call, event: Any, place: str | None = None, *, id_: str = "") -> Answer:
     try:
-        outcome = call.services.conversations.record(call.tenant_id, event)
+        outcome = call.services.conversations.record(
+            call.tenant_id, event, is_dated=call.body.timestamp is not None
+        )
     except Conflict:
         if not was_written(event.event_id):
             raise

@@ -10,7 +10,7 @@ that does: class and id.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2b
@@ -62,6 +62,10 @@ class ChangeEvent:
     def key(self) -> str:
         """Events of one key are delivered in order."""
         return self.belongs_to[1][0]
+
+    def within(self, session_id: str) -> ChangeEvent:
+        """The same event, in a session."""
+        return replace(self, belongs_to=("Session", (session_id,)))
 
     def id(self, tenant_id: str) -> str:
         """The same for the same change, however often it is delivered."""

@@ -37,8 +37,14 @@ LENGTHS = {
 }
 """The registry of SWIFT, release 99."""
 
-BEGINNING = re.compile(r"[A-Za-z](?<![0-9A-Za-z].)[A-Za-z][0-9]{2}(?=[ -]?[0-9A-Za-z])")
-_REST = re.compile(r"(?:[ -]?[0-9A-Za-z]){11,29}")
+BEGINNING = re.compile(
+    r"[A-Za-z](?<![0-9A-Za-z].)(?<![0-9A-Za-z][-_./].)[A-Za-z][0-9]{2}(?=[ -]?[0-9A-Za-z])"
+)
+_REST = re.compile(
+    r"[0-9A-Za-z]{11,29}|(?P<s>[ -])[0-9A-Za-z]{4}(?:(?P=s)[0-9A-Za-z]{4}){1,6}"
+    r"(?:(?P=s)[0-9A-Za-z]{1,3})?"
+)
+"""In one piece or in groups of four."""
 
 
 def find_ibans(view: View) -> Iterator[Finding]:

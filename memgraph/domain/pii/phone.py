@@ -71,7 +71,7 @@ def _is_international(number: Number, before: str) -> bool:
     digits = number.digits
     if before != "+":
         # The prefix of international calls, as most countries dial it.
-        if not digits.startswith("00") or number.shape.isdecimal():
+        if not digits.startswith("00") or re.match("1?[0-9]$|1[^0-9]", number.shape):
             return False
         digits = digits[2:]
     if len(digits) not in _LENGTHS or not _CALLING_CODE.match(digits):

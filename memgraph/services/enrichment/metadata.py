@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from memgraph.domain import events as ev
 from memgraph.domain.errors import MemgraphError
@@ -22,15 +23,18 @@ def run(items: Sequence[Item], tools: Tools) -> None:
         except MemgraphError:
             item.pending.append("cost_usd")
             continue
-        item.compute("cost_usd", cost_of(event, prices))
+        usage = event.usage
+        tokens = (usage.prompt_tokens, usage.completion_tokens)
+        item.compute("cost_usd", cost_at(event.timestamp, *tokens, prices))
 
 
-def cost_of(event: ev.ResponseEvent, prices: Sequence[Price]) -> float | None:
-    """USD at the newest price that was valid; None when none was."""
-    usage = event.usage
-    valid = next((p for p in prices if p.valid_from <= event.timestamp), None)
-    if usage is None or valid is None:
+def cost_at(
+    at: datetime, prompt_tokens: int, completion_tokens: int, prices: Sequence[Price]
+) -> float | None:
+    """USD at the newest of ``prices`` (latest first) that was valid; None when none was."""
+    valid = next((p for p in prices if p.valid_from <= at), None)
+    if valid is None:
         return None
-    prompt = usage.prompt_tokens / 1000 * valid.input_usd_per_1k
-    completion = usage.completion_tokens / 1000 * valid.output_usd_per_1k
+    prompt = prompt_tokens / 1000 * valid.input_usd_per_1k
+    completion = completion_tokens / 1000 * valid.output_usd_per_1k
     return round(prompt + completion, 12)

@@ -14,12 +14,19 @@ def run(items: Sequence[Item], tools: Tools) -> None:
     for item in items:
         event = item.event
         if isinstance(event, ev.PromptEvent):
-            item.enriched["language"] = tools.texts.language(event.prompt.text)
+            _detect(item, event.prompt.text, tools)
             _count_tokens(item, event, tools)
             if event.template is None:
                 _match_template(item, event, tools)
         elif isinstance(event, ev.ResponseEvent) and event.response.text:
-            item.enriched["language"] = tools.texts.language(event.response.text)
+            _detect(item, event.response.text, tools)
+
+
+def _detect(item: Item, text: str, tools: Tools) -> None:
+    try:
+        item.enriched["language"] = tools.texts.language(text)
+    except MemgraphError:
+        item.pending.append("language")
 
 
 def _count_tokens(item: Item, event: ev.PromptEvent, tools: Tools) -> None:

@@ -162,8 +162,8 @@ def loose(found: Any) -> Any:
 
 
 def python_literal(found: str) -> Any:
-    """Read the repr of a Python object or list; None when it is none."""
-    if not found.startswith(("{", "[")):
+    """Read the repr of a Python object, list or text; None when it is none."""
+    if not found.startswith(("{", "[", "'", '"')):
         return None
     try:
         return ast.literal_eval(found)

@@ -13,10 +13,11 @@ from memgraph.services.ingest.formats.otlp.conventions.reading import (
 )
 
 _REPR = re.compile(
-    r"content=(?P<quote>['\"])(?P<content>.*)(?P=quote)(?: name=['\"][^'\"]*['\"])?"
-    r".*? tool_call_id=['\"](?P<call_id>[^'\"]+)['\"]",
+    r"""content=(?P<content>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+    r""".{0,2000}? tool_call_id='(?P<call_id>[^']+)'""",
     re.DOTALL,
 )
+"""The repr of LangChain's message."""
 _REPR_CHARS = 200_000
 
 
@@ -29,7 +30,7 @@ def tool_output(found: Any) -> tuple[Any, str | None]:
     if message is not None:
         return loose(message.get("content")), as_text(message.get("tool_call_id"))
     if isinstance(value, str) and len(value) < _REPR_CHARS and (m := _REPR.match(value)):
-        return loose(m["content"]), m["call_id"]
+        return loose(python_literal(m["content"])), m["call_id"]
     return loose(value), None
 
 

@@ -1,0 +1,73 @@
+"""Complete what stages left out because something they need was away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from memgraph.domain.errors import MemgraphError
+from memgraph.graph.pending import ADDABLE, LABELS, PendingMessages
+from memgraph.services.enrichment.items import Registry
+from memgraph.services.enrichment.metadata import cost_at
+from memgraph.services.enrichment.texts import Texts
+
+Row = Mapping[str, Any]
+TOGETHER = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Reconciliation:
+    """Looks again at messages that are not complete. Any number may run."""
+
+    pending: PendingMessages
+    texts: Texts
+    registry: Registry
+
+    def run(self, tenant_id: str) -> int:
+        """Complete the messages of a tenant as far as that works now; how many are whole.
+
+        Raises GraphUnavailable. What is still missing is tried again next time.
+        """
+        return sum(self._run(tenant_id, label) for label in LABELS)
+
+    def _run(self, tenant_id: str, label: str) -> int:
+        whole = 0
+        while True:
+            found = self.pending.list_pending(tenant_id, label, TOGETHER)
+            rows = [self._complete(tenant_id, label, message) for message in found]
+            if rows:
+                self.pending.complete(tenant_id, label, rows)
+            done = sum(row["pending"] is None for row in rows)
+            whole += done
+            # Without progress the rest waits for the next run.
+            if len(found) < TOGETHER or not done:
+                return whole
+
+    def _complete(self, tenant_id: str, label: str, message: Row) -> dict[str, Any]:
+        key = f"{label.lower()}_id"
+        row: dict[str, Any] = {key: message[key], "pending": None, "computed": None}
+        row |= dict.fromkeys(ADDABLE)
+        left = []
+        for name in message["enrichment_pending"].split():
+            try:
+                row[name] = self._find(tenant_id, name, message)
+            except MemgraphError:
+                left.append(name)
+        if left:
+            row["pending"] = " ".join(left)
+        if row["cost_usd"] is not None:
+            row["computed"] = ["cost_usd"]
+        return row
+
+    def _find(self, tenant_id: str, name: str, message: Row) -> Any:
+        text = message.get("text")
+        if name == "cost_usd":
+            prices = self.registry.prices(tenant_id, message["model_id"])
+            tokens = (message["prompt_tokens"], message["completion_tokens"])
+            return cost_at(message["created_at"], *tokens, prices)
+        if not text:
+            return None
+        if name == "language":
+            return self.texts.language(text)
+        return self.registry.match_template(tenant_id, text)

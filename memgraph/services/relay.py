@@ -1,0 +1,247 @@
+"""The relay: takes what waits in the outbox to all sinks, in order, and removes what all took."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from memgraph.domain.errors import MemgraphError
+from memgraph.domain.events.changes import ChangeEvent, read_notes
+from memgraph.domain.mutations import Ref
+from memgraph.graph.lease import RENEW_S
+from memgraph.graph.outbox import Entry, Outbox
+from memgraph.metrics import OUTBOX_DELIVERED, OUTBOX_FAILED
+from memgraph.services.metering import NullMeters
+from memgraph.services.ports import EventPublisher, EventSink, Meters, OutgoingEvent
+
+JOB = "relay"
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
+_CLEAN_EVERY_S = 60.0
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSink:
+    """Publishes to a topic. The key of a record is that of the event, in its tenant."""
+
+    publisher: EventPublisher
+    topic: str
+    name: str = "kafka"
+
+    def deliver(self, tenant_id: str, events: Sequence[OutgoingEvent]) -> None:
+        headers = [("tenant_id", tenant_id.encode())]
+        self.publisher.publish(
+            self.topic,
+            [(f"{tenant_id}/{event.key}".encode(), event.body, headers) for event in events],
+        )
+
+
+class HoldsLease(Protocol):
+    """What the relay needs of a lease."""
+
+    def hold(self) -> bool: ...
+
+    def let_go(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Entries of a tenant, and their events."""
+
+    last: int
+    """Number of the last entry; 0: none."""
+    events: list[OutgoingEvent]
+
+
+@dataclass(slots=True)
+class _Way:
+    """How far a sink is, and when it is tried again."""
+
+    sink: EventSink
+    taken: dict[str, int] = field(default_factory=dict)
+    """The last entry it took, by tenant."""
+    pause_s: float = 0.0
+    due: float = 0.0
+
+    def failed(self) -> None:
+        self.pause_s = min(2 * self.pause_s or _FIRST_PAUSE_S, _LONGEST_PAUSE_S)
+        self.due = time.monotonic() + self.pause_s
+
+
+class Relay:
+    """Delivers what waits, tenant by tenant. One thread uses it.
+
+    A sink that is away is tried again later and later; the others go on, and nothing
+    is removed until it took it, too. What was taken when the relay ended and not
+    removed is delivered again by the next one.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        sinks: Sequence[EventSink],
+        lease: HoldsLease,
+        *,
+        entries: int = 50,
+        keep_s: float = 7 * 86_400,
+        tenant_id: str | None = None,
+        meters: Meters | None = None,
+    ) -> None:
+        """``entries`` are taken at once. Without sinks nothing waits longer than ``keep_s``.
+
+        With ``tenant_id`` others are left alone.
+        """
+        self._outbox = outbox
+        self._ways = [_Way(sink) for sink in sinks]
+        self._lease = lease
+        self._entries = entries
+        self._keep_s = keep_s
+        self._tenant_id = tenant_id
+        self._meters = meters or NullMeters()
+        self._renew_at = 0.0
+        self._clean_at = 0.0
+
+    def work(self, poll_s: float, stop: threading.Event) -> None:
+        """Go on until ``stop`` is set. What may come back is waited for, longer each time."""
+        pause_s = poll_s
+        while not stop.is_set():
+            try:
+                delivered = self.run_once(stop)
+            except MemgraphError as error:
+                if not error.retryable:
+                    raise
+                _log.warning("relay waits", code=error.code)
+                stop.wait(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                continue
+            pause_s = poll_s
+            if not delivered:
+                stop.wait(poll_s)
+        self._lease.let_go()
+
+    def run_once(self, stop: threading.Event | None = None) -> int:
+        """Take up to ``entries`` of every tenant; how many deliveries of events were made.
+
+        Nothing when another relay holds the lease. Three round trips for a tenant with
+        entries, one when there is none.
+        """
+        delivered = 0
+        tenant_id: str | None = ""
+        while not (stop and stop.is_set()) and self._holds_lease():
+            tenant_id = self._next(tenant_id or "")
+            if tenant_id is None:
+                break
+            delivered += self._relay(tenant_id) if self._ways else self._clean(tenant_id)
+            if self._tenant_id is not None:
+                break
+        if time.monotonic() >= self._clean_at:
+            self._clean_at = time.monotonic() + _CLEAN_EVERY_S
+        return delivered
+
+    def drain(self) -> int:
+        """Take what waits, as far as sinks are there; how many deliveries were made."""
+        delivered = 0
+        while more := self.run_once():
+            delivered += more
+        return delivered
+
+    def _next(self, after: str) -> str | None:
+        if self._tenant_id is not None:
+            return self._tenant_id
+        return self._outbox.find_tenant(after)
+
+    def _holds_lease(self) -> bool:
+        if time.monotonic() < self._renew_at:
+            return True
+        if not self._lease.hold():
+            # Whoever held it meanwhile delivered and removed what this one remembers.
+            for way in self._ways:
+                way.taken.clear()
+            return False
+        self._renew_at = time.monotonic() + RENEW_S
+        return True
+
+    def _relay(self, tenant_id: str) -> int:
+        pages: dict[int, Page] = {}
+        delivered = 0
+        for way in self._ways:
+            if time.monotonic() < way.due:
+                continue
+            after = way.taken.get(tenant_id, 0)
+            if after not in pages:
+                pages[after] = self._page(tenant_id, after)
+            delivered += self._deliver(way, tenant_id, pages[after])
+        taken = min(way.taken.get(tenant_id, 0) for way in self._ways)
+        if taken and not self._outbox.remove(tenant_id, taken) and not delivered:
+            # Something waits and it is not after what was taken: its numbers began anew.
+            for way in self._ways:
+                way.taken.pop(tenant_id, None)
+        return delivered
+
+    def _deliver(self, way: _Way, tenant_id: str, page: Page) -> int:
+        if not page.last:
+            return 0
+        try:
+            way.sink.deliver(tenant_id, page.events)
+        except MemgraphError as error:
+            if not error.retryable:
+                raise
+            way.failed()
+            self._meters.count(OUTBOX_FAILED, sink=way.sink.name)
+            _log.warning("a sink is away", sink=way.sink.name, code=error.code)
+            return 0
+        way.taken[tenant_id] = page.last
+        way.pause_s = 0.0
+        for kind, amount in Counter(event.kind for event in page.events).items():
+            self._meters.count(OUTBOX_DELIVERED, amount, sink=way.sink.name, kind=kind)
+        return len(page.events)
+
+    def _page(self, tenant_id: str, after: int) -> Page:
+        entries = self._outbox.list_entries(tenant_id, after, self._entries)
+        if entries and not _is_whole(entries, after):
+            # A read may pass the place of an entry just before it is committed and still see
+            # the next one. All that was committed before what it saw is seen by the second read.
+            entries = self._outbox.list_entries(tenant_id, after, self._entries)
+        events = [event for entry in entries for event in read_notes(entry.notes)]
+        sessions = self._outbox.sessions_of(tenant_id, _without_session(events))
+        return Page(
+            entries[-1].sequence if entries else 0,
+            [outgoing(tenant_id, event, sessions) for event in events],
+        )
+
+    def _clean(self, tenant_id: str) -> int:
+        if time.monotonic() >= self._clean_at:
+            self._outbox.remove_old(tenant_id, self._keep_s)
+        return 0
+
+
+def outgoing(tenant_id: str, event: ChangeEvent, sessions: dict[Ref, str]) -> OutgoingEvent:
+    """An event as sinks get it, in its session if that is known by now."""
+    session_id = sessions.get(event.belongs_to)
+    if session_id is not None:
+        event = event.within(session_id)
+    return OutgoingEvent(
+        event.id(tenant_id),
+        event.key,
+        event.kind,
+        event.node_type,
+        event.session_id,
+        event.to_json(tenant_id),
+    )
+
+
+def _is_whole(entries: Sequence[Entry], after: int) -> bool:
+    """Whether nothing is missing between what was taken and the last entry."""
+    return after > 0 and entries[-1].sequence == after + len(entries)
+
+
+def _without_session(events: Iterable[ChangeEvent]) -> set[Ref]:
+    return {event.belongs_to for event in events if event.session_id is None}
