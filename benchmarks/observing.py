@@ -1,4 +1,4 @@
-"""What `@observe` takes of the host's thread: ``python -m benchmarks.observing``.
+"""What `@observe` takes of the host's thread: ``PYTHONPATH=sdk python -m benchmarks.observing``.
 
 Each call records a prompt and a response, or a tool invocation, and a server process of its own
 takes what comes in, so that the sending thread is at work as well. Needs no Neo4j.

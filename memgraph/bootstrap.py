@@ -103,7 +103,7 @@ class App:
         # The command line starts faster without the client.
         from memgraph.adapters.shared import open_shared
 
-        return open_shared(self.settings.cache, self.redis_url, processes=self.settings.api.workers)
+        return open_shared(self.settings, self.redis_url)
 
     @cached_property
     def invalidation(self) -> Invalidation:
@@ -111,7 +111,7 @@ class App:
 
     @cached_property
     def writer(self) -> Writer:
-        return Writer(self.graph, self.model, on_written=self.invalidation.written)
+        return self._writer(self.graph)
 
     @cached_property
     def reader(self) -> Reader:
@@ -131,14 +131,13 @@ class App:
         limits = self.settings.limits
         graph = self.graph.bounded(timeout_s=limits.statement_s, stream_timeout_s=limits.stream_s)
         reader, nodes = Reader(graph, self.model), NodeReader(graph, self.model)
-        writer = MeteredWriter(
-            Writer(graph, self.model, on_written=self.invalidation.written), self.meters
-        )
+        writer = MeteredWriter(self._writer(graph), self.meters)
         toolbox = self._toolbox(graph, _texts(waits=False))
         recorder = Recorder(
             writer, committers=self.settings.ingest.writers, prepare=Enriching(toolbox)
         )
-        deletion = Deletion(graph, self.model, on_deleted=self.invalidation.replaced)
+        told, announces = self.invalidation, self.settings.outbox.enabled
+        deletion = Deletion(graph, self.model, on_deleted=told.replaced, announces=announces)
         pipeline = self._pipeline(toolbox, writer)
         return Services(
             settings=self.settings,
@@ -167,6 +166,7 @@ class App:
             limits=Limits(limits, nodes, self.shared.limiter, self.shared.alone),
             door=Door(pipeline),
             dead_letters=DeadLetters(DeadLetterStore(graph, self.model), pipeline),
+            feed=self.shared.feed,
         )
 
     @cached_property
@@ -200,6 +200,11 @@ class App:
             )
             stream = open_stream(kafka, brokers)
             yield Consumer(stream, settling, self.settings, self.meters, on_progress)
+
+    def _writer(self, graph: Graph) -> Writer:
+        announces = self.settings.outbox.enabled
+        told = self.invalidation.written
+        return Writer(graph, self.model, on_written=told, announces=announces)
 
     def _toolbox(self, graph: Graph, texts: Texts) -> Toolbox:
         return Toolbox(

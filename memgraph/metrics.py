@@ -217,4 +217,28 @@ KAFKA_COPIES = Metric(
     labels=("topic",),
 )
 
+OUTBOX_WAITING = Metric(
+    "outbox_waiting",
+    "gauge",
+    "Transactions of all tenants whose events wait for the relay; half a minute old.",
+    merge="livemostrecent",
+)
+OUTBOX_OLDEST_SECONDS = Metric(
+    "outbox_oldest_seconds",
+    "gauge",
+    "How long the oldest of them waits; half a minute old.",
+    "seconds",
+    merge="livemostrecent",
+)
+OUTBOX_DELIVERED = Metric(
+    "outbox_delivered_total",
+    "counter",
+    "Events that a sink took, repeats included.",
+    labels=("sink", "kind"),
+)
+OUTBOX_FAILED = Metric(
+    "outbox_failed_total", "counter", "Deliveries that a sink did not take.", labels=("sink",)
+)
+EVENT_STREAMS = Metric("event_streams", "gauge", "Streams of events that are open.")
+
 ALL: tuple[Metric, ...] = tuple(m for m in globals().values() if isinstance(m, Metric))

@@ -83,6 +83,12 @@ class ApiSettings(_Section):
     threads: int = Field(
         64, ge=1, le=256, description="Requests at the same time per worker; more get 503."
     )
+    event_streams: int = Field(
+        8, ge=1, le=256, description="Streams of events open at once per worker; more get 503."
+    )
+    event_stream_s: float = Field(
+        600.0, gt=0, description="Longest stream of events; its listener comes back then, s."
+    )
     graceful_timeout_s: int = Field(
         20, ge=1, le=60, description="How long a stopping worker may finish what it began, s."
     )
@@ -187,6 +193,8 @@ class RemoteEmbeddingSettings(_Section):
 
 
 class EmbeddingSettings(_Section):
+    """What makes vectors, and how a worker asks for them."""
+
     model: Literal["static", "minilm", "remote", "none"] = Field(
         "static",
         description="What makes vectors of prompts: `static` and `minilm` on this machine (extras "
@@ -244,6 +252,12 @@ class KafkaSettings(_Section):
         description="How long a reader that stops or hands over a partition may finish what it "
         "began, s.",
     )
+    session_timeout_s: int = Field(
+        30,
+        ge=6,
+        le=1_800,
+        description="How long after the death of a reader others take its partitions over, s.",
+    )
     metrics_port: int = Field(
         0, ge=0, le=65_535, description="Port where a reader shows its metrics; 0: nowhere."
     )
@@ -259,6 +273,34 @@ class KafkaSettings(_Section):
         "",
         description="Certificates that those of the brokers must be signed by. Empty: the "
         "system's.",
+    )
+
+
+class OutboxSettings(_Section):
+    enabled: bool = Field(
+        True, description="Keep the events of every write until a relay has delivered them."
+    )
+    topic: str = Field(
+        "llm.memory-graph.events.v1", min_length=1, description="Kafka topic of the events."
+    )
+    feed_events: int = Field(
+        100_000, ge=100, description="Latest events of each tenant kept in Redis, about."
+    )
+    keep_s: float = Field(
+        7 * 86_400.0,
+        ge=60,
+        description="How long events wait where nothing takes them, and a silent feed stays, s.",
+    )
+    entries: int = Field(50, ge=1, le=1_000, description="Transactions delivered together.")
+    poll_s: float = Field(0.25, gt=0, description="Pause of a relay that found nothing to do, s.")
+    session_timeout_s: int = Field(
+        30,
+        ge=6,
+        le=1_800,
+        description="How long after the death of a reader others take its partitions over, s.",
+    )
+    metrics_port: int = Field(
+        0, ge=0, le=65_535, description="Port where a relay shows its metrics; 0: nowhere."
     )
 
 
@@ -298,6 +340,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     tokens: TokenSettings = TokenSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
+    outbox: OutboxSettings = OutboxSettings()
     kafka: KafkaSettings = KafkaSettings()
     local: LocalSettings = LocalSettings()
 

@@ -7,8 +7,10 @@ application, and so its connections, for itself.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
+import threading
 from functools import partial
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -46,7 +48,23 @@ def application(settings: Settings, server: int) -> Flask:
     # Workers end without `atexit`.
     Finalize(None, telemetry.flush_traces, exitpriority=0)
     Finalize(None, app.close, exitpriority=1)
-    return create_app(app.services, meters.registry)
+    return create_app(app.services, meters.registry, stop_signal())
+
+
+def stop_signal() -> threading.Event:
+    """An event that is set when this worker is told to stop, whoever handles the signal."""
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
+    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    stopping = threading.Event()
+
+    def wait() -> None:
+        while not stopping.is_set():
+            if {signal.SIGTERM, signal.SIGINT} & set(os.read(told, 64)):
+                stopping.set()
+
+    threading.Thread(target=wait, name="memgraph-stop", daemon=True).start()
+    return stopping
 
 
 def migrate(settings: Settings) -> None:
@@ -69,7 +87,7 @@ def serve(settings: Settings) -> None:
             port=settings.api.port,
             interface=Interfaces.WSGI,
             workers=settings.api.workers,
-            blocking_threads=settings.api.threads + REFUSING_THREADS,
+            blocking_threads=settings.api.threads + REFUSING_THREADS + settings.api.event_streams,
             workers_kill_timeout=settings.api.graceful_timeout_s,
             respawn_failed_workers=True,
             log_level=LogLevels.warning,

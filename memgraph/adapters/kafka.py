@@ -25,7 +25,6 @@ from memgraph.settings import KafkaSettings
 
 _log = structlog.get_logger()
 
-SESSION_TIMEOUT_MS = 30_000
 MOST_BETWEEN_POLLS_MS = 300_000
 NEW_TOPICS_MS = 5_000
 """So often the client looks whether topics came to be or grew."""
@@ -35,7 +34,7 @@ MOST_MESSAGE_BYTES = 64 * 1_024 * 1_024
 """The broker judges how large a message may be."""
 DELIVERY_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 5.0
-ENDS_TIMEOUT_S = 0.5
+ENDS_TIMEOUT_S = 1.0
 """How long the broker is asked where a paused partition ends."""
 SAY_EVERY_S = 30.0
 
@@ -65,7 +64,10 @@ _PASSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._PARTITION_EO
 
 def open_stream(settings: KafkaSettings, brokers: str) -> KafkaEventStream:
     """A member of the configured group. It connects when it subscribes."""
-    return KafkaEventStream(_connection(settings, brokers), settings.group)
+    return KafkaEventStream(
+        _connection(settings, brokers) | {"session.timeout.ms": settings.session_timeout_s * 1_000},
+        settings.group,
+    )
 
 
 def open_publisher(settings: KafkaSettings, brokers: str) -> KafkaEventPublisher:
@@ -106,7 +108,6 @@ class KafkaEventStream:
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
                 "partition.assignment.strategy": "cooperative-sticky",
-                "session.timeout.ms": SESSION_TIMEOUT_MS,
                 "max.poll.interval.ms": MOST_BETWEEN_POLLS_MS,
                 "topic.metadata.refresh.interval.ms": NEW_TOPICS_MS,
                 "queued.max.messages.kbytes": FETCHED_AHEAD_KB,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
@@ -13,7 +14,16 @@ from apiflask import APIFlask
 from flask import Flask, Response, g, request
 from werkzeug.routing import BaseConverter
 
-from memgraph.api import answers, docs_page, idempotency, limits, observing, problems, versions
+from memgraph.api import (
+    answers,
+    docs_page,
+    event_streams,
+    idempotency,
+    limits,
+    observing,
+    problems,
+    versions,
+)
 from memgraph.api.document import finish_document
 from memgraph.api.operations import Operation
 from memgraph.api.routes import RESOURCES
@@ -38,10 +48,14 @@ class IdConverter(BaseConverter):
     part_isolating = False
 
 
-def create_app(services: Services, registry: CollectorRegistry | None = None) -> Flask:
+def create_app(
+    services: Services,
+    registry: CollectorRegistry | None = None,
+    stopping: threading.Event | None = None,
+) -> Flask:
     """The application for one set of services. Connects nothing by itself.
 
-    `/metrics` shows the figures of ``registry``.
+    `/metrics` shows the figures of ``registry``. Streams end when ``stopping`` is set.
     """
     app = APIFlask(
         "memgraph",
@@ -66,9 +80,10 @@ def create_app(services: Services, registry: CollectorRegistry | None = None) ->
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
     app.extensions["memgraph"] = services
+    event_streams.Streams.of(services, stopping or threading.Event()).belong_to(app)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     # No view is a coroutine, and Flask looks at every function of every request.
-    app.ensure_sync = _as_it_is  # type: ignore[method-assign]
+    app.ensure_sync = _as_it_is  # type: ignore[method-assign, assignment]
     observing.observe(app, services, registry)
     docs_page.serve(app)
     _before(app, services)

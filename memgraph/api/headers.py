@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from memgraph.api import idempotency, versions
+from memgraph.api import event_streams, idempotency, versions
 from memgraph.api.operations import Operation
 
 
@@ -49,6 +49,12 @@ HEADERS: tuple[RequestHeader, ...] = (
         "The `ETag` of the answer that you have: 304 and no body when it is still the same.",
         {"type": "string"},
         lambda operation: operation.method == "GET" and operation.answers is not None,
+    ),
+    RequestHeader(
+        event_streams.HEADER,
+        "The `id` of the last event that you have: the stream goes on after it.",
+        {"type": "string", "pattern": event_streams.PLACE},
+        lambda operation: operation.media == event_streams.MEDIA,
     ),
     RequestHeader(
         versions.HEADER,

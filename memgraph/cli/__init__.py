@@ -7,7 +7,17 @@ import sys
 import click
 
 from memgraph import __version__
-from memgraph.cli import access, consuming, data, embedding, graph, ingestion, questions, stack
+from memgraph.cli import (
+    access,
+    consuming,
+    data,
+    embedding,
+    graph,
+    ingestion,
+    questions,
+    relaying,
+    stack,
+)
 from memgraph.domain.errors import MemgraphError
 from memgraph.settings import SettingsError
 
@@ -21,7 +31,9 @@ def cli() -> None:
     """Keep the memory and lineage of LLM systems as one graph in Neo4j, and ask it questions."""
 
 
-for module in (stack, graph, data, embedding, consuming, ingestion, questions, access):
+for module in (
+    *(stack, graph, data, embedding, consuming, relaying, ingestion, questions, access),
+):
     for command in module.COMMANDS:
         cli.add_command(command)
 

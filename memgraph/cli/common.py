@@ -13,6 +13,7 @@ import orjson
 from rich.console import Console
 
 from memgraph.bootstrap import App, build
+from memgraph.services.ports import Meters
 from memgraph.settings import Settings, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,6 +63,17 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def open_app(settings: Settings, **options: Any) -> App:
     """Connect to the configured server or the local stack."""
     return build(settings, **options)
+
+
+def metered(port: int) -> Meters | None:
+    """Figures of a process without a service, shown on a port; None for port 0."""
+    if not port:
+        return None
+    from memgraph.adapters.meters import PrometheusMeters, expose
+
+    meters = PrometheusMeters()
+    expose(meters, port)
+    return meters
 
 
 def print_json(value: Any) -> None:

@@ -13,7 +13,15 @@ import click
 
 from memgraph.bootstrap import App, kafka_brokers
 from memgraph.cli import render
-from memgraph.cli.common import err, json_option, open_app, out, print_json, settings_options
+from memgraph.cli.common import (
+    err,
+    json_option,
+    metered,
+    open_app,
+    out,
+    print_json,
+    settings_options,
+)
 from memgraph.domain.errors import GraphUnavailable, Overloaded, SchemaOutdated
 from memgraph.services.consuming import OnProgress, Progress
 from memgraph.services.readiness import Readiness
@@ -43,10 +51,10 @@ def consume(settings: Settings, *, topics: str | None, group: str | None, as_jso
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    meters = _meters(kafka.metrics_port)
+    meters = metered(kafka.metrics_port)
     with open_app(settings, retry_for_s=RETRY_FOR_S, meters=meters) as app:
         _wait_for_graph(app, stop)
-        err.print(
+        say(
             f"reading {', '.join(kafka.topics)} of {brokers} as {kafka.group} "
             f"into tenant {kafka.tenant or settings.tenant}"
         )
@@ -58,6 +66,11 @@ def consume(settings: Settings, *, topics: str | None, group: str | None, as_jso
         out.print(render.totals(totals.as_dict()))
 
 
+def say(line: str) -> None:
+    """Say a whole line, however wide the terminal: logs are searched."""
+    click.echo(line, err=True)
+
+
 def _with(settings: Settings, topics: str | None, group: str | None) -> Settings:
     changed: dict[str, Any] = {"group": group} if group else {}
     if topics:
@@ -65,16 +78,6 @@ def _with(settings: Settings, topics: str | None, group: str | None) -> Settings
     # Checked as the settings are.
     kafka = type(settings.kafka).model_validate(settings.kafka.model_dump() | changed)
     return settings.model_copy(update={"kafka": kafka})
-
-
-def _meters(port: int) -> Any:
-    if not port:
-        return None
-    from memgraph.adapters.meters import PrometheusMeters, expose
-
-    meters = PrometheusMeters()
-    expose(meters, port)
-    return meters
 
 
 def _wait_for_graph(app: App, stop: threading.Event) -> None:
@@ -86,7 +89,7 @@ def _wait_for_graph(app: App, stop: threading.Event) -> None:
         except (GraphUnavailable, Overloaded, SchemaOutdated) as error:
             if error.message != said:
                 said = error.message
-                err.print(f"waiting: {said}")
+                say(f"waiting: {said}")
             stop.wait(LOOK_EVERY_S)
         else:
             return
@@ -108,7 +111,7 @@ def _log_line() -> OnProgress:
         line = _said(progress)
         if line != said and time.monotonic() >= due:
             said, due = line, time.monotonic() + SAY_EVERY_S
-            err.print(line)
+            say(line)
 
     return tell
 

@@ -68,8 +68,17 @@ def addresses(stack: StackState, *, password: bool = False) -> RenderableType:
         table.add_row("Password", secret if password else f"in {where}")
     if stack.kafka:
         table.add_row("Kafka", stack.kafka)
+        if stack.rest:
+            table.add_row("Kafka consumer", _consumer(stack))
     table.add_row("Data", str(stack.data_dir))
     return table
+
+
+def _consumer(stack: StackState) -> str:
+    pid = stack.pids.get("consumer")
+    if pid is None:
+        return f"ended; {stack.data_dir / 'consumer' / 'consumer.log'} says why"
+    return f"reads, process {pid}"
 
 
 def totals(counted: dict[str, int]) -> str:
@@ -301,9 +310,9 @@ def dead_letters(found: list[Row]) -> RenderableType:
 
 
 def sources(found: list[Row]) -> RenderableType:
-    """What became of the events of each source, and the dead letters kept of it."""
-    figures = ("received", "stored", "duplicate", "rejected", "dead_lettered", "kept")
-    return _table("Sources", found, ("source", *figures, "updated_at"))
+    """What became of the events of each source."""
+    figures = ("received", "stored", "duplicate", "rejected", "dead_lettered")
+    return _table("Sources", found, ("source", *figures))
 
 
 def tenants(found: list[Row]) -> RenderableType:

@@ -126,7 +126,7 @@ def _say(status: Any, line: str) -> None:
 @click.option(
     "--port", type=click.IntRange(1, 65_535), help="Port of the REST service, if it is free."
 )
-@click.option("--with-kafka", is_flag=True, help="Start Kafka as well.")
+@click.option("--with-kafka", is_flag=True, help="Start Kafka as well, and a reader of its topics.")
 @json_flag
 @settings_options
 def up(

@@ -182,9 +182,6 @@ class StillLoading(MemgraphError):
     """Something that enrichment uses is being loaded; what it adds is added later."""
 
     code = "still_loading"
-    http_status = 503
-    grpc_status = "UNAVAILABLE"
-    retryable = True
 
 
 class GraphUnavailable(MemgraphError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from memgraph.domain.schema import PLACEHOLDER, TOMBSTONE, GraphModel, NodeSpec
+from memgraph.graph.outbox import read_waiting
 from memgraph.graph.session import Graph, Row
 
 Counts = dict[str, dict[str, int]]
@@ -32,8 +33,11 @@ def read_counts(graph: Graph, model: GraphModel, tenant_id: str) -> Counts:
 
 
 def read_census(graph: Graph, model: GraphModel) -> list[Row]:
-    """Rows of (kind, name, n) of the whole database, noughts too: for operators."""
-    return graph.read(census_statement(model))
+    """Rows of (kind, name, n) of the whole database, noughts too, and of what waits: for operators.
+
+    Two round trips.
+    """
+    return [*graph.read(census_statement(model)), *read_waiting(graph)]
 
 
 def is_alone(graph: Graph, tenant_id: str) -> bool:

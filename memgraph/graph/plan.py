@@ -8,7 +8,6 @@ the server plans each statement a few times, not once per batch.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -27,6 +26,7 @@ from memgraph.domain.schema import (
     PropertySpec,
 )
 from memgraph.domain.values import MAX_INTEGER, MAX_KEY_CHARS, Lifecycle
+from memgraph.graph.assignments import assigned, sent
 from memgraph.ids import iso
 
 Sides = tuple[str, ...]
@@ -172,22 +172,6 @@ class Columns:
 def key_row(spec: NodeSpec, key: Key) -> dict[str, Any]:
     """The key columns of a row."""
     return dict(zip(spec.key, key, strict=True))
-
-
-def quoted(name: str) -> str:
-    """A property name as Cypher reads it; promoted metadata keys may be anything."""
-    return name if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else f"`{name.replace('`', '``')}`"
-
-
-def sent(declared: PropertySpec, prefix: str = "") -> str:
-    """What a property of a row is to the server."""
-    value = f"row.{quoted(prefix + declared.name)}"
-    return f"datetime({value})" if declared.type == "datetime" else value
-
-
-def assigned(variable: str, declared: PropertySpec) -> str:
-    """Set a property to that of a row."""
-    return f"{variable}.{quoted(declared.name)} = {sent(declared)}"
 
 
 def pattern(variable: str, spec: NodeSpec, prefix: str = "") -> str:

@@ -24,7 +24,7 @@ import platformdirs
 from memgraph.domain.errors import StackError
 from memgraph.local.process import log_tail
 from memgraph.local.state import Files, HeldLock, StackConfig, StackState, alive
-from memgraph.local.supervisor import servers_of
+from memgraph.local.supervisor import servers_of, services_of
 
 START_DEADLINE_S = 240.0
 """Time for all servers to be ready; each has a shorter one of its own. Downloads do not count."""
@@ -62,7 +62,8 @@ def start(
     """Start the stack of a data directory and return when all its servers answer.
 
     With ``rest_port`` the REST service runs too, on that port or another if it is taken, with
-    the settings of the environment and of ``settings_file``. A stack that runs already is
+    the settings of the environment and of ``settings_file``; with ``kafka`` also a reader of
+    its topics. A stack that runs already is
     returned as it is when it has the services asked for; otherwise StackError. With ``detach``
     it outlives this process; without, it stops when this process ends in whatever way.
     StackError quotes the end of a server's log.
@@ -87,7 +88,7 @@ def start(
         running = _settled(files)
         if running is not None:
             return _checked(running, config)
-        for server in servers_of(config):
+        for server in (*servers_of(config), *services_of(config)):
             server.fetch(on_progress)
         return _launch(config, files, on_progress)
 

@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Protocol
 
 from memgraph.domain.errors import StackError
+from memgraph.local.consumer import ConsumerProcess
 from memgraph.local.kafka import KafkaServer
 from memgraph.local.neo4j import USER, Neo4jServer
 from memgraph.local.ports import LOOPBACK, PortBook
@@ -36,6 +37,8 @@ SAY_EVERY_S = 5.0
 BIND_ATTEMPTS = 4
 LOCK_DEADLINE_S = 5.0
 REST = RestServer.name
+EXPENDABLE = frozenset({ConsumerProcess.name})
+"""What may end without the rest: it stops by itself when a topic holds too much that is broken."""
 _BIND_FAILED = re.compile("address already in use|BindException|failed to bind", re.IGNORECASE)
 
 
@@ -64,7 +67,12 @@ def services_of(config: StackConfig) -> list[Server]:
     """Return what needs all the servers: started after them, stopped before them."""
     if not config.rest_port:
         return []
-    return [RestServer(config.data_dir, config.settings_file, config.rest_grace_s)]
+    services: list[Server] = [
+        RestServer(config.data_dir, config.settings_file, config.rest_grace_s)
+    ]
+    if config.kafka:
+        services.append(ConsumerProcess(config.data_dir, config.settings_file))
+    return services
 
 
 @dataclass
@@ -184,10 +192,20 @@ class Supervisor:
             raise each.trouble(f"did not start, {describe_exit(code)}")
 
     def _check_alive(self) -> None:
-        for each in self._running:
+        for each in list(self._running):
             code = each.process.exit_code()
             if each.ready and code is not None:
-                raise each.trouble(f"ended by itself, {describe_exit(code)}")
+                trouble = each.trouble(f"ended by itself, {describe_exit(code)}")
+                if each.server.name not in EXPENDABLE:
+                    raise trouble
+                self._let_go(each, trouble)
+
+    def _let_go(self, each: Running, trouble: StackError) -> None:
+        """Go on without it; its log says why, and the state no longer names it."""
+        self._running.remove(each)
+        sys.stderr.write(f"{now().isoformat()} {trouble.message}\n")
+        sys.stderr.flush()
+        self._write_state(is_complete=all(other.ready for other in self._running))
 
     def _stop(self) -> None:
         """Stop the services, then the servers they may still need."""

@@ -15,7 +15,7 @@ from memgraph.services.ingest.door import Door
 from memgraph.services.limits import Limits
 from memgraph.services.metering import Census, Sampler
 from memgraph.services.models import Models
-from memgraph.services.ports import AnswerStore, Cache, Meters
+from memgraph.services.ports import AnswerStore, Cache, EventFeed, Meters
 from memgraph.services.questions import Questions
 from memgraph.services.readiness import Readiness
 from memgraph.services.sessions import Sessions
@@ -47,3 +47,5 @@ class Services:
     limits: Limits
     door: Door
     dead_letters: DeadLetters
+    feed: EventFeed | None = None
+    """None without Redis."""

@@ -254,7 +254,9 @@ class Consumer:
             lanes = [self._lanes[each] for each in partitions if each in self._lanes]
             for lane in lanes:
                 lane.drop()
-            at_work = [lane.work for lane in lanes if lane.work is not None]
+            at_work = [
+                lane.work for lane in lanes if lane.work is not None and not lane.work.cancel()
+            ]
         _, abandoned = wait(at_work, self._kafka.finish_s)
         if abandoned:
             _log.warning("batches were abandoned; they will be read again", count=len(abandoned))

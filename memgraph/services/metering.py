@@ -159,6 +159,12 @@ class Sampler:
             self._last[metric] = total
 
 
+_OF_OUTBOX = {
+    "waiting": metrics.OUTBOX_WAITING,
+    "oldest_s": metrics.OUTBOX_OLDEST_SECONDS,
+}
+
+
 @dataclass
 class Census:
     """Tells how much the graph holds to whoever scrapes, at most once in `CENSUS_EVERY_S`."""
@@ -182,5 +188,7 @@ class Census:
         for row in rows:
             if row["kind"] == "nodes":
                 self.meters.set(metrics.GRAPH_NODES, row["n"], label=row["name"])
+            elif row["kind"] == "outbox":
+                self.meters.set(_OF_OUTBOX[row["name"]], row["n"])
             else:
                 self.meters.set(metrics.GRAPH_EDGES, row["n"], type=row["name"])

@@ -333,5 +333,5 @@ class EventFeed(Protocol):
         ...
 
     def is_complete(self, tenant_id: str, after: str) -> bool:
-        """Whether all that came after a place is still kept. Raises StreamUnavailable."""
+        """Whether all that came after a place is certainly kept. Raises StreamUnavailable."""
         ...

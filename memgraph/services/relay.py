@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,8 +20,10 @@ from memgraph.graph.outbox import Entry, Outbox
 from memgraph.metrics import OUTBOX_DELIVERED, OUTBOX_FAILED
 from memgraph.services.metering import NullMeters
 from memgraph.services.ports import EventPublisher, EventSink, Meters, OutgoingEvent
+from memgraph.settings import OutboxSettings
 
-JOB = "relay"
+JOB, EVERYBODY = "relay", "all"
+"""The lease of a relay: its job, and its slot when it is for every tenant."""
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _CLEAN_EVERY_S = 60.0
@@ -89,29 +92,30 @@ class Relay:
         outbox: Outbox,
         sinks: Sequence[EventSink],
         lease: HoldsLease,
+        settings: OutboxSettings,
         *,
-        entries: int = 50,
-        keep_s: float = 7 * 86_400,
         tenant_id: str | None = None,
         meters: Meters | None = None,
     ) -> None:
-        """``entries`` are taken at once. Without sinks nothing waits longer than ``keep_s``.
-
-        With ``tenant_id`` others are left alone.
-        """
+        """With ``tenant_id`` others are left alone. Without sinks old entries are removed."""
         self._outbox = outbox
         self._ways = [_Way(sink) for sink in sinks]
         self._lease = lease
-        self._entries = entries
-        self._keep_s = keep_s
+        self._settings = settings
         self._tenant_id = tenant_id
         self._meters = meters or NullMeters()
+        self._removed: dict[str, int] = {}
         self._renew_at = 0.0
         self._clean_at = 0.0
 
-    def work(self, poll_s: float, stop: threading.Event) -> None:
+    @property
+    def sinks(self) -> list[str]:
+        """The names of what it delivers to."""
+        return [way.sink.name for way in self._ways]
+
+    def work(self, stop: threading.Event) -> None:
         """Go on until ``stop`` is set. What may come back is waited for, longer each time."""
-        pause_s = poll_s
+        poll_s = pause_s = self._settings.poll_s
         while not stop.is_set():
             try:
                 delivered = self.run_once(stop)
@@ -125,10 +129,11 @@ class Relay:
             pause_s = poll_s
             if not delivered:
                 stop.wait(poll_s)
-        self._lease.let_go()
+        with suppress(MemgraphError):  # then the next one waits until this one is taken for dead
+            self._lease.let_go()
 
     def run_once(self, stop: threading.Event | None = None) -> int:
-        """Take up to ``entries`` of every tenant; how many deliveries of events were made.
+        """Take a page of every tenant; how many deliveries of events were made.
 
         Nothing when another relay holds the lease. Three round trips for a tenant with
         entries, one when there is none.
@@ -162,29 +167,37 @@ class Relay:
         if time.monotonic() < self._renew_at:
             return True
         if not self._lease.hold():
-            # Whoever held it meanwhile delivered and removed what this one remembers.
-            for way in self._ways:
-                way.taken.clear()
+            # Whoever has it delivers and removes what this one remembers.
+            for known in (self._removed, *(way.taken for way in self._ways)):
+                known.clear()
             return False
         self._renew_at = time.monotonic() + RENEW_S
         return True
 
     def _relay(self, tenant_id: str) -> int:
         pages: dict[int, Page] = {}
-        delivered = 0
+        delivered, is_skipping = 0, False
         for way in self._ways:
             if time.monotonic() < way.due:
+                is_skipping = True
                 continue
             after = way.taken.get(tenant_id, 0)
             if after not in pages:
                 pages[after] = self._page(tenant_id, after)
             delivered += self._deliver(way, tenant_id, pages[after])
+        if not is_skipping and not any(page.last for page in pages.values()):
+            # If something waits, it is not after what was taken: numbers began anew.
+            self._forget(tenant_id)
+            return 0
         taken = min(way.taken.get(tenant_id, 0) for way in self._ways)
-        if taken and not self._outbox.remove(tenant_id, taken) and not delivered:
-            # Something waits and it is not after what was taken: its numbers began anew.
-            for way in self._ways:
-                way.taken.pop(tenant_id, None)
+        if taken > self._removed.get(tenant_id, 0):
+            self._outbox.remove(tenant_id, taken)
+            self._removed[tenant_id] = taken
         return delivered
+
+    def _forget(self, tenant_id: str) -> None:
+        for known in (self._removed, *(way.taken for way in self._ways)):
+            known.pop(tenant_id, None)
 
     def _deliver(self, way: _Way, tenant_id: str, page: Page) -> int:
         if not page.last:
@@ -205,11 +218,11 @@ class Relay:
         return len(page.events)
 
     def _page(self, tenant_id: str, after: int) -> Page:
-        entries = self._outbox.list_entries(tenant_id, after, self._entries)
+        entries = self._outbox.list_entries(tenant_id, after, self._settings.entries)
         if entries and not _is_whole(entries, after):
             # A read may pass the place of an entry just before it is committed and still see
             # the next one. All that was committed before what it saw is seen by the second read.
-            entries = self._outbox.list_entries(tenant_id, after, self._entries)
+            entries = self._outbox.list_entries(tenant_id, after, self._settings.entries)
         events = [event for entry in entries for event in read_notes(entry.notes)]
         sessions = self._outbox.sessions_of(tenant_id, _without_session(events))
         return Page(
@@ -219,7 +232,7 @@ class Relay:
 
     def _clean(self, tenant_id: str) -> int:
         if time.monotonic() >= self._clean_at:
-            self._outbox.remove_old(tenant_id, self._keep_s)
+            self._outbox.remove_old(tenant_id, self._settings.keep_s)
         return 0
 
 

@@ -32,6 +32,9 @@ acts: list[str] = []
 
 def watch(event: str, arguments: tuple[Any, ...]) -> None:
     """An audit hook (PEP 578)."""
+    # The driver of Neo4j imports numpy where it is installed, which sets and removes these.
+    if event == "os.putenv" and b"BLAS_MAIN_FREE" in arguments[0]:
+        return
     if event in WATCHED or (event == "open" and writes(*arguments)):
         acts.append(f"{event} {arguments[:2]}")
 

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -113,6 +114,36 @@ class TestRedis:
         one = bucket(burst=2)
         allowed = [RedisLimiter(links[n % 2]).take([one]).is_allowed for n in range(4)]
         assert allowed == [True, True, False, False]
+        for link in links:
+            link.close()
+
+    def test_who_asks_often_takes_ahead(
+        self, link: RedisLink, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = 0
+        run = link.run
+
+        def counting(*arguments: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            return run(*arguments)
+
+        monkeypatch.setattr(link, "run", counting)
+        limiter, one = RedisLimiter(link), bucket(per_s=1_000, burst=10_000)
+        decisions = [limiter.take([one]) for _ in range(200)]
+        assert all(d.is_allowed for d in decisions)
+        assert asked < 50
+        # What is told counts what was taken ahead as still there.
+        assert decisions[-1].levels[0].remaining >= 10_000 - 200
+
+    def test_together_they_take_no_more_than_there_is(self, redis_url: str) -> None:
+        links = [RedisLink(redis_url) for _ in range(2)]
+        limiters = [RedisLimiter(link) for link in links]
+        one = bucket(per_s=100, burst=60)
+        began = time.monotonic()
+        allowed = sum(limiters[n % 2].take([one]).is_allowed for n in range(400))
+        assert allowed <= 60 + 100 * (time.monotonic() - began)
+        assert allowed >= 40
         for link in links:
             link.close()
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -16,6 +18,7 @@ from memgraph.adapters.text import (
     NullLanguageDetector,
     TokenCounter,
 )
+from memgraph.domain.errors import StillLoading
 from memgraph.services.ports import CountsTokens, DetectsLanguage, TokenCount
 
 MODELS = ("gpt-4o", "gpt-4", "claude-opus-4", "", None)
@@ -161,6 +164,20 @@ def test_the_count_of_another_model_is_an_estimate(model_id: str | None) -> None
     counter = TokenCounter()
     assert counter.count("x", model_id) == TokenCount(1, is_estimate=True)
     assert counter.encoding_of(model_id) != counter.encoding_of("gpt-4o")
+
+
+def test_who_does_not_wait_is_told_until_the_model_is_loaded() -> None:
+    detector = LanguageDetector(waits=False)
+    assert detector.detect("ok") is None
+    with pytest.raises(StillLoading):
+        detector.detect("Could you please help me to change my flight?")
+    until = time.monotonic() + 60
+    language = None
+    while language is None and time.monotonic() < until:
+        with suppress(StillLoading):
+            language = detector.detect("Could you please help me to change my flight?")
+        time.sleep(0.02)
+    assert language == "en"
 
 
 def test_neither_network_nor_memory_is_needed_before_the_first_text() -> None:

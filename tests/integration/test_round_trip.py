@@ -28,7 +28,7 @@ MODEL = GraphModel.of(NODE_CLASSES)
 EVENT_NODES = [s for s in MODEL.nodes.values() if s.lifecycle is not Lifecycle.RECORD]
 SEEDS = range(4)
 OCCURRED_AT = datetime(2026, 3, 4, 5, 6, 7, 89_012, tzinfo=UTC)
-BOOKKEEPING = {"write_id", "fact_hash", "clocks"}
+BOOKKEEPING = {"write_id", "fact_hash", "clocks", "recorded_at"}
 
 Properties = dict[str, Any]
 

@@ -341,6 +341,59 @@ class TestLiving:
         assert follows(graph, tenant) == dict(zip(order[1:], order, strict=False))
 
 
+class TestNamed:
+    def named(self, second: int, *, is_named: bool = True) -> Mutation:
+        """A prompt in a session, which the event may name or only point to."""
+        prompt_id, session = f"p{second}", ("Session", ("s",))
+        occurred_at = datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC)
+        return Mutation(
+            prompt_id,
+            occurred_at,
+            fact=("Prompt", (prompt_id,)),
+            fact_properties={"created_at": occurred_at, "text": "t"},
+            mentions=[session] if is_named else [],
+            edges=[Edge(("Prompt", (prompt_id,)), "PART_OF", session)],
+        )
+
+    def session(self, graph: Graph, tenant: str) -> dict[str, Any]:
+        return one(
+            graph,
+            "MATCH (s:Session {tenant_id: $tenant_id, session_id: 's'}) "
+            "RETURN s:Placeholder AS is_placeholder, s.created_at.second AS second",
+            tenant,
+        )
+
+    def test_who_is_only_pointed_to_waits_to_be_named(
+        self, graph: Graph, writer: Writer, tenant: str
+    ) -> None:
+        writer.write(tenant, [self.named(5, is_named=False)])
+        assert self.session(graph, tenant) == {"is_placeholder": True, "second": None}
+        writer.write(tenant, [self.named(7)])
+        assert self.session(graph, tenant) == {"is_placeholder": False, "second": 7}
+
+    def test_the_earliest_naming_counts(self, graph: Graph, writer: Writer, tenant: str) -> None:
+        writer.write(tenant, [self.named(7), self.named(6), self.named(8)])
+        assert self.session(graph, tenant)["second"] == 6
+        writer.write(tenant, [self.named(4), self.named(3)])
+        assert self.session(graph, tenant)["second"] == 3
+        writer.write(tenant, [self.named(9)])
+        assert self.session(graph, tenant)["second"] == 3
+
+    def test_who_is_at_no_edge_is_named_all_the_same(
+        self, graph: Graph, writer: Writer, tenant: str
+    ) -> None:
+        mutation = self.named(2)
+        mutation.mentions.append(("Agent", ("a",)))
+        writer.write(tenant, [mutation])
+        found = one(
+            graph,
+            "MATCH (a:Agent {tenant_id: $tenant_id, agent_id: 'a'}) "
+            "RETURN a:Placeholder AS is_placeholder, a.created_at.second AS second",
+            tenant,
+        )
+        assert found == {"is_placeholder": False, "second": 2}
+
+
 class TestTemplates:
     def test_a_cycle_is_refused_and_the_rest_of_the_batch_is_stored(
         self, graph: Graph, writer: Writer, reader: Any, tenant: str

@@ -174,3 +174,12 @@ def observed(door: Door) -> Iterator[Door]:
     yield door
     memgraph_sdk.flush(5)
     memgraph_sdk.configure(enabled=False)
+
+
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """An address at which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+    memgraph_sdk.configure(enabled=False)

@@ -91,7 +91,9 @@ def previous_of(prompt: Json) -> str | None:
 
 
 UPSTREAM_IS_START = {"INVOKES", "TRANSFERS_TO", "FOLLOWED_BY", "HAS_METRIC", "CAUSED_ERROR"}
-NO_LINEAGE = {"PART_OF", "STARTED_BY", "IN_APPLICATION"}
+NO_LINEAGE = {"PART_OF", "STARTED_BY", "IN_APPLICATION", "CONFIGURES", "PRICES"}
+CONFIGURATION = {"name", "role", "capabilities", "model_id", "config"}
+PRICE = {"input_usd_per_1k", "output_usd_per_1k", "valid_from"}
 HUBS = {"Session", "User", "Application", "Agent", "Model", "ModelVersion"}
 
 
@@ -104,6 +106,10 @@ def edges() -> set[Edge]:
         found.update(_response_edges(response))
     for event in of_type("session"):
         found.update(_session_edges(event["session"]))
+    for said in of_type("agent"):
+        if CONFIGURATION & said["agent"].keys():
+            configuration = ("AgentConfiguration", said["event_id"])
+            found.add((configuration, "CONFIGURES", ("Agent", said["agent"]["id"])))
     for call in of_type("tool"):
         invoked = ("ToolInvocation", call["invocation_id"])
         found.add((("Response", call["response_id"]), "INVOKES", invoked))
@@ -182,6 +188,8 @@ def _model_edges(event: Json) -> Iterator[Edge]:
     model, version = event["model"]["id"], event["version"]
     node = ("ModelVersion", model, version["version"])
     yield node, "VERSION_OF", ("Model", model)
+    if PRICE & version.keys():
+        yield ("ModelPrice", event["event_id"]), "PRICES", node
     if "previous_version" in version:
         yield node, "PREVIOUS_VERSION", ("ModelVersion", model, version["previous_version"])
 

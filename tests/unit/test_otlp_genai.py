@@ -397,3 +397,15 @@ def test_parts_of_other_apis_are_messages_too() -> None:
     assert results == {"c1": 42, "c2": 7}
     final = next(e for e in found["ResponseEvent"] if e.response.text == "A")
     assert len(final.informed_by) == 1
+
+
+def test_messages_that_a_limit_cut_off_are_no_ones_words() -> None:
+    attributes = turn("Q", "A")
+    attributes["gen_ai.input.messages"] = attributes["gen_ai.input.messages"][:30]
+    found = events(span(1, attributes))
+    assert "PromptEvent" not in found
+    assert found["ResponseEvent"][0].response.text == "A"
+    whole = events(
+        span(1, {**CHAT, "gen_ai.input.messages": "[hello]", "gen_ai.output.messages": "A"})
+    )
+    assert whole["PromptEvent"][0].prompt.text == "[hello]"

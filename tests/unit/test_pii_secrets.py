@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from memgraph.domain.access import Role
-from memgraph.domain.pii import find, redact
+from memgraph.domain.pii import KINDS, find, redact
 from memgraph.domain.pii.secrets import TOKENS
 from memgraph.services.access import Access
 from tests.support.personal import found, nothing_in
@@ -201,6 +202,11 @@ def test_a_date_of_birth_is_found(text: str, date: str) -> None:
 )
 def test_other_dates_are_no_dates_of_birth(text: str) -> None:
     nothing_in(text)
+
+
+def test_the_page_names_every_kind() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "pii.md").read_text()
+    assert {kind for kind in KINDS if f"`{kind}`" not in page} == set()
 
 
 def test_each_person_has_a_date_of_birth() -> None:

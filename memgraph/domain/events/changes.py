@@ -122,7 +122,9 @@ def notes_of(mutations: Iterable[Mutation]) -> list[Note]:
     return [note for mutation in mutations for note in _notes(mutation, parents)]
 
 
-def notes_of_deleted(refs: Iterable[Ref], at: datetime, session_id: str | None = None) -> list[Note]:
+def notes_of_deleted(
+    refs: Iterable[Ref], at: datetime, session_id: str | None = None
+) -> list[Note]:
     """What is to be told of nodes that were deleted."""
     return [
         _note(ChangeKind.NODE_DELETED, ref, at, None, session_id or [ref[0], _id(ref)])

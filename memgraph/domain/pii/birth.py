@@ -43,9 +43,12 @@ _MOST = 32
 """Characters of the longest date."""
 
 _STEMS = (
-    *("birth", "born", "bday", "dob", "d.o.b", "gebor", "geburt", "geb.", "geboor", "naiss"),
-    *("né ", "née ", "nacim", "nacid", "nasci", "nato", "nata", "urodz", "född", "født", "fødsel"),
-    *("födel", "syntym", "doğum", "рожд", "родил", "出生", "生年月日", "誕生日", "생년월일"),
+    *("birth", "born", "bday", "dob", "d.o.b", "geb", "naiss", "naci", "nasc", "nato", "nata"),
+    *("urodz", "syntym"),
+)
+_STEMS_NOT_ASCII = (
+    *("né", "född", "født", "fødsel", "födel", "doğum", "рожд", "родил"),
+    *("出生", "生年月日", "誕生日", "생년월일"),
 )
 WORDS = re.compile(
     r"(?<![^\W_])(?:d\.?o\.?b\.?|(?:date[ _-]?of[ _-]?)?birth[ _-]?(?:day|date)?|bday|born"
@@ -63,7 +66,8 @@ _REACH = 40
 
 def find_dates_of_birth(view: View) -> Iterator[Finding]:
     """Look after each word for birth, else right before it."""
-    if not (view.has_digits and view.has_any(_STEMS)):
+    stems = _STEMS if view.text.isascii() else _STEMS + _STEMS_NOT_ASCII
+    if not (view.has_digits and view.has_any(stems)):
         return
     for word in WORDS.finditer(view.text):
         date = _after(view.text, word.end()) or _before(view.text, word.start())

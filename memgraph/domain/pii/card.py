@@ -80,7 +80,7 @@ def _is_card(digits: str) -> bool:
 
 def find_card_last_digits(view: View) -> Iterator[Finding]:
     """Look for four digits said to be the last ones, near a word for a card."""
-    if not (view.has_digits and view.has_any(_CONTEXT)):
+    if not (FOUR_DIGITS.search(view.text) and view.has_any(_CONTEXT)):
         return
     for match in FOUR_DIGITS.finditer(view.text):
         start, end = match.span()

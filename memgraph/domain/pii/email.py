@@ -24,7 +24,8 @@ def find_emails(view: View) -> Iterator[Finding]:
     text = view.text
     at = text.find("@")
     while at >= 0:
-        start, end = _local_start(text, at), _domain_end(text, at + 1)
+        end = _domain_end(text, at + 1)
+        start = _local_start(text, at) if end else at
         if start < at < end and not _is_of_url(text, start, at, end):
             yield Finding(EMAIL, start, end)
         at = text.find("@", at + 1)

@@ -15,6 +15,7 @@ V4 = re.compile(
     r"[0-9](?<![0-9A-Za-z_].)(?<![0-9A-Za-z_][.-].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}"
     r"(?![0-9A-Za-z_]|[.-][0-9A-Za-z_])"
 )
+_COLONS = re.compile(r":[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){5}")
 _DOTTED = re.compile(r"\.[0-9]{1,3}\.[0-9]")
 V6 = re.compile(r"[0-9A-Fa-f:](?<![0-9A-Za-z_:.].)[0-9A-Fa-f:.]{5,44}(?![0-9A-Za-z_])")
 _VERSION = re.compile(r"(?:version|release|v\.?|build|section|§)[ :=\"']{0,3}\Z", re.IGNORECASE)
@@ -30,7 +31,7 @@ def find_ip_addresses(view: View) -> Iterator[Finding]:
             before = text[max(0, match.start() - 12) : match.start()]
             if not _VERSION.search(before) and _leads_somewhere(match[0]):
                 yield Finding(IP_ADDRESS, *match.span())
-    if "::" in text or text.count(":") >= 7:
+    if "::" in text or _COLONS.search(text):
         for match in V6.finditer(text):
             written = match[0].rstrip(".")
             if written[-1] == ":" and not written.endswith("::"):

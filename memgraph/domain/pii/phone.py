@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from memgraph.domain.pii.findings import Finding
 from memgraph.domain.pii.view import Number, View, words
@@ -41,6 +42,11 @@ _NAMED = words(
     r"|dial|text me|telefon\w{0,8}|tel[eé]fono|téléphone|telefone|celular|móvil|cellulare|portable"
     r"|handy|rufnummer|mobil\w{0,4}|телефон\w{0,3}|电话|手机|電話|携帯|전화"
 )
+_NAME_STEMS = (
+    *("phone", "tel", "tél", "mobil", "cell", "fax", "whatsapp", "sms", "call", "dial", "text me"),
+    *("celular", "móvil", "portable", "handy", "rufnummer", "телефон"),
+    *("电话", "手机", "電話", "携帯", "전화"),
+)
 _NOT_NAMED = words(
     r"order|invoice|ticket|tracking|reference|ref|id|case|account|confirmation|booking|transaction"
     r"|serial|zip|amount|timestamp|reservation|flight"
@@ -50,8 +56,9 @@ _NAME_REACH = 24
 
 def find_phones(view: View) -> Iterator[Finding]:
     """Look at the numbers that neither are dates nor go on after a long group."""
+    has_names = bool(view.numbers) and view.has_any(_NAME_STEMS)
     for number in view.numbers:
-        if _DATE.match(number.shape) or _CONTINUES.search(number.shape):
+        if not _may_be_phone(number.shape):
             continue
         before = view.text[max(0, number.start - 1) : number.start]
         if before == " " and view.text[max(0, number.start - 2)].isdecimal():
@@ -61,10 +68,15 @@ def find_phones(view: View) -> Iterator[Finding]:
         is_phone = before != "#" and (
             _is_international(number, before)
             or _is_national(number, before)
-            or _is_named(view, number)
+            or (has_names and _is_named(view, number))
         )
         if is_phone:
             yield Finding(PHONE, number.start - (before in ("+", "(")), number.end)
+
+
+@lru_cache(maxsize=4096)
+def _may_be_phone(shape: str) -> bool:
+    return not (_DATE.match(shape) or _CONTINUES.search(shape))
 
 
 def _is_international(number: Number, before: str) -> bool:

@@ -10,7 +10,9 @@ from functools import cached_property
 MIN_DIGITS = 7
 MAX_DIGITS = 19
 """Of identifiers that are written in digits: a phone number has 7, a payment card up to 19."""
-MAX_GROUPS = 8
+MAX_GROUPS = 7
+MOST_SINGLES = 2
+"""Groups of one digit: more are a list of small numbers."""
 WORD_REACH = 40
 """Characters before a number in which a word says what it is."""
 LONG_WORD = 16
@@ -108,10 +110,11 @@ def _numbers(text: str) -> Iterator[Number]:
 def _from_group(
     text: str, groups: list[tuple[int, int]], first: int, last: int, is_free_after: bool
 ) -> Iterator[Number]:
-    digits, shape, reached = "", "", groups[first][0]
+    digits, shape, reached, singles = "", "", groups[first][0], 0
     for index in range(first, min(last + 1, first + MAX_GROUPS)):
         start, end = groups[index]
-        if len(digits) + end - start > MAX_DIGITS:
+        singles += end - start == 1
+        if len(digits) + end - start > MAX_DIGITS or singles > MOST_SINGLES:
             return
         digits += text[start:end]
         shape += f"{text[reached:start]}{end - start}"

@@ -24,6 +24,7 @@ from operator import itemgetter
 from typing import Any
 
 from memgraph.domain.schema import EdgeSpec, GraphModel, NodeSpec, PropertySpec
+from memgraph.graph.assignments import quoted
 from memgraph.graph.export.records import (
     EPOCH,
     EXTRA_LABELS,
@@ -36,7 +37,6 @@ from memgraph.graph.export.records import (
     content_properties,
     key_properties,
 )
-from memgraph.graph.plan import quoted
 from memgraph.graph.session import Graph
 from memgraph.ids import iso
 

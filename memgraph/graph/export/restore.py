@@ -33,6 +33,7 @@ from memgraph.domain.schema import (
     NodeSpec,
 )
 from memgraph.graph import plan
+from memgraph.graph.assignments import assigned
 from memgraph.graph.export.checks import Checked, CheckedEdge, CheckedNode
 from memgraph.graph.export.records import (
     EXTRA_LABELS,
@@ -235,7 +236,7 @@ def restore_statements(model: GraphModel) -> dict[str, str]:
 def create_nodes(spec: NodeSpec, extra: tuple[str, ...], present: frozenset[str]) -> str:
     """Create the rows that are new; return one line for each that was known."""
     set_once = [p for p in content_properties(spec) if p.name in present - {*spec.key}]
-    sets = [plan.assigned("n", p) for p in set_once]
+    sets = [assigned("n", p) for p in set_once]
     sets += ["n.write_id = $write_id", *plan.recorded(spec), *(f"n:{label}" for label in extra)]
     return (
         f"UNWIND $rows AS row\n"
@@ -253,7 +254,7 @@ def restore_nodes(spec: NodeSpec, extra: tuple[str, ...]) -> str:
     Returns ``i`` of every row that was restored; a fact with other content is missing.
     Setting write_id takes the lock before the hash is read.
     """
-    sets = [plan.assigned("n", p) for p in content_properties(spec) if p.name not in spec.key]
+    sets = [assigned("n", p) for p in content_properties(spec) if p.name not in spec.key]
     sets += plan.recorded(spec)
     removed = [label for label in EXTRA_LABELS if label not in extra]
     return (
@@ -275,7 +276,7 @@ def merge_edges(spec: EdgeSpec, start: NodeSpec, end: NodeSpec) -> str:
     with other content, is missing.
     """
     is_fact = _FACT_HASH in spec.by_name
-    sets = [plan.assigned("r", p) for p in content_properties(spec)]
+    sets = [assigned("r", p) for p in content_properties(spec)]
     return "\n".join(
         [
             "UNWIND $rows AS row",

@@ -12,7 +12,7 @@ from typing import Any
 
 from memgraph.domain.errors import InvalidInput
 from memgraph.domain.events.conversation import SessionRef
-from memgraph.services.ingest.formats.otlp import building, identity
+from memgraph.services.ingest.formats.otlp import activities, building, identity
 from memgraph.services.ingest.formats.otlp.calls import Call, calls_of, speaks
 from memgraph.services.ingest.formats.otlp.history import History, PromptStep, ResponseStep
 from memgraph.services.ingest.formats.otlp.neutral import (
@@ -141,9 +141,9 @@ class _Trace:
         # An invocation belongs to a model; one that names none is not stored.
         if call.said.model_requested or call.said.model_answered:
             invocation_id = identity.call_id(node.span, call.said)
-            self._add(node, partial(building.invocation, call, invocation_id))
+            self._add(node, partial(activities.invocation, call, invocation_id))
         if failure and not call.said.input:
-            self._add(node, partial(building.error, node, failure, invocation_id))
+            self._add(node, partial(activities.error, node, failure, invocation_id))
 
     def _ask(self, call: Call, history: History) -> None:
         step = history.asks
@@ -194,17 +194,19 @@ class _Trace:
             invocation_id = None
             if fact.model:
                 invocation_id = identity.span_invocation_id(node.span)
-                self._add(node, partial(building.embedding, node, fact, invocation_id))
+                self._add(node, partial(activities.embedding, node, fact, invocation_id))
             if node.failure:
-                self._add(node, partial(building.error, node, node.failure, invocation_id))
+                self._add(node, partial(activities.error, node, node.failure, invocation_id))
 
     def _run_tools(self) -> None:
         for node, run in tool_runs(self._nodes):
             request, attempt = self._requests.take(run, node.span.start_ns)
-            self._add(node, partial(building.tool, node, run, request, attempt))
+            self._add(node, partial(activities.tool, node, run, request, attempt))
         for request in self._requests:
             if request.told is not None and not request.runs:
-                self._add(request.told.node, partial(building.recalled_tool, request, request.told))
+                self._add(
+                    request.told.node, partial(activities.recalled_tool, request, request.told)
+                )
 
     def _hand_over(self) -> None:
         for node in sorted(self._nodes, key=lambda n: (n.span.start_ns, n.span.span_id)):
@@ -232,7 +234,7 @@ class _Trace:
         edge = (response_id, fact.to_agent or "")
         if edge not in self._handoffs:
             self._handoffs.add(edge)
-            self._add(node, partial(building.handoff, response_id, fact, at_ns))
+            self._add(node, partial(activities.handoff, response_id, fact, at_ns))
 
     def _report_errors(self) -> None:
         """Tell of errors that no answer and no tool tells of, each where it arose."""
@@ -243,7 +245,7 @@ class _Trace:
             if node.parent is not None:
                 failed_below.add(id(node.parent))
             if node.failure and id(node) not in failed_below and not _tells_of_errors(node):
-                self._add(node, partial(building.error, node, node.failure, None))
+                self._add(node, partial(activities.error, node, node.failure, None))
 
     def _introduce_agents(self) -> None:
         seen: dict[str, tuple[int, str | None, Node]] = {}
@@ -255,7 +257,7 @@ class _Trace:
                 name = known[1] or node.agent.name
                 seen[key] = (min(known[0], start_ns), name, known[2])
         for key, (first_ns, name, node) in seen.items():
-            self._add(node, partial(building.agent, self._trace_id, key, name, first_ns))
+            self._add(node, partial(activities.agent, self._trace_id, key, name, first_ns))
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,8 @@ def calls_of(nodes: list[Node]) -> list[Call]:
         else:
             found.extend(kept)
     found.sort(key=_by_time)
-    for call in found:
-        _ask_the_run(call, found)
+    for call in {id(c.node.run): c for c in found}.values():
+        _ask_the_run(call)
     return _once_per_answer(found)
 
 
@@ -62,12 +62,10 @@ def _by_time(call: Call) -> tuple[int, str]:
 
 def _call_around(node: Node) -> Node | None:
     """The LLM span that encloses this one, not by way of a tool or an agent."""
-    for above in node.above():
-        if isinstance(above.fact, LlmCall):
-            return above
-        if isinstance(above.fact, ToolRun | AgentRun):
-            return None
-    return None
+    step = node.step
+    while step is not None and not isinstance(step.fact, LlmCall | ToolRun | AgentRun):
+        step = step.step
+    return step if step and isinstance(step.fact, LlmCall) else None
 
 
 def _settled(outer: Call, inner: list[Call]) -> list[Call]:
@@ -105,8 +103,8 @@ def _merged(kept: Call, other: Call, failure: Failure | None) -> Call:
     return Call(kept.node, LlmCall(**filled), failure)
 
 
-def _ask_the_run(call: Call, calls: list[Call]) -> None:
-    """Give a failed call without messages those of its agent's run, if it was its last call.
+def _ask_the_run(call: Call) -> None:
+    """Give the last call of an agent's run the run's messages, if it failed without any.
 
     Some libraries say what was asked with the answer only, and the run keeps it all the same.
     """
@@ -114,31 +112,23 @@ def _ask_the_run(call: Call, calls: list[Call]) -> None:
     if speaks(call.said.input) or run is None or not isinstance(run.fact, AgentRun):
         return
     messages = run.fact.messages
-    last = [c for c in calls if c.node.run is run][-1]
-    if last is call and call.failure and messages and messages[-1].role in ("user", "tool"):
+    if call.failure and messages and messages[-1].role in ("user", "tool"):
         call.said = replace(call.said, input=messages)
 
 
 def _once_per_answer(calls: list[Call]) -> list[Call]:
     """Drop the poorer of two tellings of one call that stand beside each other."""
     kept: list[Call] = []
+    latest: dict[str, int] = {}
     for call in calls:
-        twin = next((k for k in kept if _tell_the_same(k, call)), None)
-        if twin is None:
-            kept.append(call)
-        elif _richness(twin) < _richness(call):
-            kept[kept.index(twin)] = _merged(call, twin, call.failure)
-        else:
-            kept[kept.index(twin)] = _merged(twin, call, twin.failure)
+        answer_id = call.said.answer_id
+        at = latest.get(answer_id) if answer_id else None
+        # The id alone does not tell: some servers give the same to all answers.
+        if at is not None and call.node.span.start_ns <= kept[at].node.span.end_ns:
+            poorer, richer = sorted((kept[at], call), key=_richness)
+            kept[at] = _merged(richer, poorer, richer.failure)
+            continue
+        if answer_id:
+            latest[answer_id] = len(kept)
+        kept.append(call)
     return sorted(kept, key=_by_time)
-
-
-def _tell_the_same(one: Call, other: Call) -> bool:
-    """Say whether both have the answer id of their provider and ran at the same time.
-
-    The id alone does not tell: some servers give the same to all answers.
-    """
-    if one.said.answer_id is None or one.said.answer_id != other.said.answer_id:
-        return False
-    a, b = one.node.span, other.node.span
-    return a.start_ns <= b.end_ns and b.start_ns <= a.end_ns

@@ -10,7 +10,7 @@ import gzip
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -123,11 +123,13 @@ def _request(path: Path) -> list[Any]:
             body += file.read(MAX_RECORD_BYTES)
     if not body.startswith(_FIRST_FIELD) or len(body) > MAX_RECORD_BYTES:
         raise InvalidInput(shown(path.name), "is no protobuf request")
-    items: list[Any] = list(decode_traces(body, PROTOBUF))
-    # Read as the other kind of request, every item lacks what is required.
-    if all(isinstance(item, Problem) for item in items):
-        items = list(decode_logs(body, PROTOBUF)) or items
-    return items
+    for decode in (decode_traces, decode_logs):
+        # Read as the other kind of request, it breaks, or every item lacks what is required.
+        with suppress(InvalidInput):
+            items: list[Any] = list(decode(body, PROTOBUF))
+            if any(not isinstance(item, Problem) for item in items):
+                return items
+    raise InvalidInput(shown(path.name), "is no protobuf request")
 
 
 def _assembled(spool: sqlite3.Connection) -> Iterator[Problem]:

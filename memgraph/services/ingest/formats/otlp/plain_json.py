@@ -43,18 +43,22 @@ def _items(
         resource = _object(group.get("resource"), "resource").get("attributes")
         for scoped in _objects(group, middle):
             scope = _object(scoped.get("scope"), "scope").get("name")
-            for item in scoped.get(inner) or ():
+            for item in _listed(scoped, inner):
                 # What is no object lacks all that is required, and is refused alone.
                 fields = item if isinstance(item, Mapping) else {}
                 yield {**fields, "scopeName": scope, "resourceAttributes": resource}
 
 
 def _objects(parent: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    for value in _listed(parent, name):
+        yield _object(value, name)
+
+
+def _listed(parent: Mapping[str, Any], name: str) -> list[Any]:
     values = parent.get(name) or []
     if not isinstance(values, list):
         raise InvalidInput(name, "must be a list")
-    for value in values:
-        yield _object(value, name)
+    return values
 
 
 def _object(value: Any, name: str) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from memgraph.services.ingest.formats.otlp.neutral import Chain, Document, Retrieval
+from memgraph.services.ingest.formats.otlp.neutral import Document, Retrieval
 from memgraph.services.ingest.formats.otlp.tree import Node
 
 
@@ -17,11 +17,11 @@ def documents_of(nodes: list[Node]) -> Iterator[tuple[Node, tuple[Document, ...]
 
 
 def _is_told_above(node: Node) -> bool:
-    for above in node.above():
-        if isinstance(above.fact, Retrieval) and above.fact.documents:
+    step = node.step
+    while step is not None and isinstance(step.fact, Retrieval):
+        if step.fact.documents:
             return True
-        if not isinstance(above.fact, Retrieval | Chain):
-            return False
+        step = step.step
     return False
 
 

@@ -7,6 +7,7 @@ derived. Several tellings of one id are tellings of one message; `prefer` says w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
@@ -51,7 +52,7 @@ class Tellings:
         self._records: dict[tuple[str, str], Record] = {}
         self._problems: dict[tuple[str, str], Problem] = {}
 
-    def add(self, make: Any, position: str) -> None:
+    def add(self, make: Callable[[], Any], position: str) -> None:
         """Keep what ``make`` returns, or the problem that it has with it."""
         try:
             event = make()

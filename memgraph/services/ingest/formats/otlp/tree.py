@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from memgraph.services.ingest.formats.otlp.conventions import convention_of
 from memgraph.services.ingest.formats.otlp.neutral import (
@@ -22,16 +22,19 @@ _EXCEPTION = "exception"
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A span in its tree. ``agent`` is the nearest run above, itself included."""
+    """A span in its tree, with what it has from above."""
 
     span: Span
     fact: Fact
     context: Context
     parent: Node | None = None
     depth: int = 0
-    agent: AgentRun | None = None
+    step: Node | None = None
+    """The nearest span above that is no mere chain."""
     run: Node | None = None
-    children: list[Node] = field(default_factory=list)
+    """The nearest run of an agent, itself included."""
+    agent: AgentRun | None = None
+    """The agent that it works for."""
 
     def above(self) -> Iterator[Node]:
         """Walk towards the root, without itself."""
@@ -55,8 +58,6 @@ def grow(spans: Iterable[Span], logs: Iterable[LogRecord]) -> list[Node]:
     _cut_circles(nodes.values())
     listed = sorted(nodes.values(), key=lambda n: (n.depth, n.span.start_ns, n.span.span_id))
     for node in listed:
-        if node.parent is not None:
-            node.parent.children.append(node)
         _inherit(node)
     _name_agents(listed)
     return listed
@@ -125,6 +126,7 @@ def _inherit(node: Node) -> None:
     elif above is not None:
         node.run = above.run
     if above is not None:
+        node.step = above.step if isinstance(above.fact, Chain) else above
         node.context = replace(
             own,
             session_id=own.session_id or above.context.session_id,
@@ -138,12 +140,11 @@ def _name_agents(nodes: list[Node]) -> None:
     A run without a name is named by its span, unless agents with names work below it: then
     it is what holds them together, and no agent.
     """
-    holders = {
-        id(above)
-        for node in nodes
-        if isinstance(node.fact, AgentRun) and node.fact.name
-        for above in node.above()
-    }
+    holders: set[int] = set()
+    for node in reversed(nodes):
+        named = isinstance(node.fact, AgentRun) and node.fact.name
+        if node.parent is not None and (named or id(node) in holders):
+            holders.add(id(node.parent))
     for node in nodes:
         if isinstance(node.fact, AgentRun):
             fact = node.fact
@@ -177,11 +178,8 @@ def tool_runs(nodes: list[Node]) -> Iterator[tuple[Node, ToolRun]]:
 
 def _run_around(node: Node, name: str | None) -> Node | None:
     """The span that tells of the same run of a tool."""
-    for above in node.above():
-        if isinstance(above.fact, Chain):
-            continue
-        return above if isinstance(above.fact, ToolRun) and above.fact.name == name else None
-    return None
+    step = node.step
+    return step if step and isinstance(step.fact, ToolRun) and step.fact.name == name else None
 
 
 def _completed(run: ToolRun, other: ToolRun) -> ToolRun:

@@ -43,7 +43,9 @@ def read_messages(found: Any, role: Role = "user") -> tuple[Message, ...]:
     """Read a list of messages, one message, or a text; ``role`` is that of one without."""
     found = decoded(found)
     if isinstance(found, str):
-        return (Message(role, found),) if found else ()
+        # JSON that cannot be read was cut off by a limit of the sender: it is no one's words.
+        is_broken = found.lstrip().startswith(("[{", '{"'))
+        return () if is_broken or not found else (Message(role, found),)
     items = found if isinstance(found, list) else [found]
     if len(items) == 1 and isinstance(items[0], list):
         # LangChain sends a batch of histories, of which there is one.
