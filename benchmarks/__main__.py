@@ -10,7 +10,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import neomodel_calls, reading, server, serving, starting, streaming, writing
+from benchmarks import (
+    consuming,
+    neomodel_calls,
+    reading,
+    server,
+    serving,
+    starting,
+    streaming,
+    writing,
+)
 from benchmarks.replay import Replay, find_source
 from benchmarks.server import Bench, environment, say
 from benchmarks.table import Line, as_json, render
@@ -24,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Line]]] = {
     "P5": serving.read,
     "P4": serving.write,
     "P1": writing.run,
+    "P3": consuming.run,
     "P11": neomodel_calls.run,
     "P12": starting.run,
 }

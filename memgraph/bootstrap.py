@@ -29,6 +29,7 @@ from memgraph.graph.reader import Reader
 from memgraph.graph.search import Searcher
 from memgraph.graph.selector import Selector
 from memgraph.graph.session import Graph, OnWait, unwatched
+from memgraph.graph.traces import TraceInbox
 from memgraph.graph.writer import Writer
 from memgraph.services.access import Access, KeepsKeys, VerifiesTokens
 from memgraph.services.agents import Agents
@@ -52,6 +53,7 @@ from memgraph.services.ingest.pressure import (
     CircuitBreaker,
     Pressure,
 )
+from memgraph.services.ingest.traces import Traces
 from memgraph.services.invalidation import Invalidation
 from memgraph.services.known_keys import KnownKeys
 from memgraph.services.limits import Limits
@@ -165,6 +167,7 @@ class App:
             answers=self.shared.answers,
             limits=Limits(limits, nodes, self.shared.limiter, self.shared.alone),
             door=Door(pipeline),
+            traces=self._traces(graph, pipeline),
             dead_letters=DeadLetters(DeadLetterStore(graph, self.model), pipeline),
             feed=self.shared.feed,
         )
@@ -174,6 +177,11 @@ class App:
         """The way in for commands: their statements take the time they need."""
         toolbox = self._toolbox(self.graph, self.texts)
         return self._pipeline(toolbox, MeteredWriter(self.writer, self.meters))
+
+    @cached_property
+    def traces(self) -> Traces:
+        """The inbox of traces for commands and workers."""
+        return self._traces(self.graph, self.pipeline)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
@@ -228,6 +236,15 @@ class App:
                 AdaptiveRate(settings.events_per_s, slow_s=settings.slow_write_s),
                 CircuitBreaker(failure_rate=settings.circuit_failure_rate),
             ),
+        )
+
+    def _traces(self, graph: Graph, pipeline: Pipeline) -> Traces:
+        return Traces(
+            TraceInbox(graph),
+            pipeline,
+            FactHashes(graph, self.model).find,
+            self.settings.otlp,
+            batch=self.settings.ingest.batch,
         )
 
     @cached_property

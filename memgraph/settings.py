@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import PydanticBaseSettingsSource
+
+from memgraph.sections import KafkaSettings
+from memgraph.sections import Section as _Section
 
 PREFIX = "MEMGRAPH_"
 _OTHER_PREFIXES = ("MEMGRAPH_TEST_",)
@@ -30,11 +33,6 @@ MB = 1_024 * 1_024
 
 PropertyName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 """Metadata keys that can become the name of a property."""
-TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Neo4jSettings(_Section):
@@ -210,72 +208,6 @@ class EmbeddingSettings(_Section):
         return {"minilm": 384, "remote": self.remote.dimensions}.get(self.model, 256)
 
 
-class KafkaSettings(_Section):
-    brokers: str = Field(
-        "",
-        description="Brokers to ask first, `host:port,host:port`. Empty: that of the local stack "
-        "with its Neo4j.",
-    )
-    topics: tuple[TopicName, ...] = Field(
-        (
-            "llm.prompts.v1",
-            "llm.responses.v1",
-            "llm.sessions.v1",
-            "llm-telemetry-events",
-            "registry-changes",
-        ),
-        min_length=1,
-        description="Topics to read. Whoever may write to them writes to the graph.",
-    )
-    group: str = Field(
-        "memory-graph-ingestion", min_length=1, description="Consumer group of the readers."
-    )
-    tenant: str = Field(
-        "",
-        max_length=512,
-        description="Tenant of the records. Empty: the tenant of the command line.",
-    )
-    trust_tenant_header: bool = Field(
-        False, description="Let a record's header `tenant_id` name another tenant."
-    )
-    max_invalid_ratio: float = Field(
-        0.5,
-        gt=0,
-        le=1,
-        description="Share of a topic's last 1,000 records that may break the rules of events; "
-        "more of them stop the reader.",
-    )
-    finish_s: float = Field(
-        15.0,
-        ge=0,
-        le=240,
-        description="How long a reader that stops or hands over a partition may finish what it "
-        "began, s.",
-    )
-    session_timeout_s: int = Field(
-        30,
-        ge=6,
-        le=1_800,
-        description="How long after the death of a reader others take its partitions over, s.",
-    )
-    metrics_port: int = Field(
-        0, ge=0, le=65_535, description="Port where a reader shows its metrics; 0: nowhere."
-    )
-    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="How brokers are spoken to."
-    )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        "SCRAM-SHA-512", description="How this client proves who it is, with SASL."
-    )
-    user: str = Field("", description="User at the brokers, with SASL.")
-    password: SecretStr = Field(SecretStr(""), description="Password at the brokers, with SASL.")
-    ca_file: str = Field(
-        "",
-        description="Certificates that those of the brokers must be signed by. Empty: the "
-        "system's.",
-    )
-
-
 class OutboxSettings(_Section):
     enabled: bool = Field(
         True, description="Keep the events of every write until a relay has delivered them."
@@ -302,6 +234,25 @@ class OutboxSettings(_Section):
     metrics_port: int = Field(
         0, ge=0, le=65_535, description="Port where a relay shows its metrics; 0: nowhere."
     )
+
+
+class OtlpSettings(_Section):
+    settle_s: float = Field(
+        5.0, ge=0, description="How long a trace waits for more of its spans, s."
+    )
+    root_settle_s: float = Field(
+        1.0, ge=0, description="How long it waits when the last to come held its root, s."
+    )
+    patience_s: float = Field(
+        30.0,
+        ge=0,
+        description="How long it waits for what it names: spans above others, and the calls "
+        "that a history tells of, s.",
+    )
+    keep_s: float = Field(
+        3_600.0, ge=0, description="How long its spans are kept for such as come late, s."
+    )
+    poll_s: float = Field(0.5, gt=0, description="Pause of a worker that found nothing due, s.")
 
 
 class LocalSettings(_Section):
@@ -342,6 +293,7 @@ class Settings(BaseSettings):
     embedding: EmbeddingSettings = EmbeddingSettings()
     outbox: OutboxSettings = OutboxSettings()
     kafka: KafkaSettings = KafkaSettings()
+    otlp: OtlpSettings = OtlpSettings()
     local: LocalSettings = LocalSettings()
 
     @classmethod

@@ -48,7 +48,12 @@ def application(settings: Settings, server: int) -> Flask:
     # Workers end without `atexit`.
     Finalize(None, telemetry.flush_traces, exitpriority=0)
     Finalize(None, app.close, exitpriority=1)
-    return create_app(app.services, meters.registry, stop_signal())
+    stopping = stop_signal()
+    # Where the doors are open traces are put together: no other process is needed.
+    threading.Thread(
+        target=app.services.traces.work, args=(stopping,), name="memgraph-traces", daemon=True
+    ).start()
+    return create_app(app.services, meters.registry, stopping)
 
 
 def stop_signal() -> threading.Event:

@@ -20,8 +20,8 @@ from confluent_kafka import (
 )
 
 from memgraph.domain.errors import StreamRefused, StreamUnavailable
+from memgraph.sections import KafkaSettings
 from memgraph.services.ports import Message, Partition, StreamListener, StreamRecord
-from memgraph.settings import KafkaSettings
 
 _log = structlog.get_logger()
 
@@ -42,6 +42,7 @@ SAY_EVERY_S = 30.0
 _REFUSED = frozenset(
     {
         KafkaError._AUTHENTICATION,
+        KafkaError._INVALID_ARG,
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.GROUP_AUTHORIZATION_FAILED,
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
@@ -80,7 +81,8 @@ def _connection(settings: KafkaSettings, brokers: str) -> dict[str, Any]:
         "bootstrap.servers": brokers,
         "client.id": "memgraph",
         "security.protocol": settings.protocol,
-        "log_level": 3,
+        # What it would log is told by its errors, which are said less often.
+        "log_level": 0,
     }
     if settings.protocol.startswith("SASL"):
         config |= {
@@ -99,23 +101,24 @@ class KafkaEventStream:
     def __init__(self, config: Mapping[str, Any], group: str) -> None:
         self._trouble = _Trouble()
         self._paused: set[Partition] = set()
-        self._consumer = Consumer(
-            {
-                **config,
-                "group.id": group,
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "auto.offset.reset": "earliest",
-                "isolation.level": "read_committed",
-                "partition.assignment.strategy": "cooperative-sticky",
-                "max.poll.interval.ms": MOST_BETWEEN_POLLS_MS,
-                "topic.metadata.refresh.interval.ms": NEW_TOPICS_MS,
-                "queued.max.messages.kbytes": FETCHED_AHEAD_KB,
-                # The client waits a second before it fetches again into a full queue.
-                "fetch.queue.backoff.ms": 50,
-                "error_cb": self._trouble.note,
-            }
-        )
+        with _translated():
+            self._consumer = Consumer(
+                {
+                    **config,
+                    "group.id": group,
+                    "enable.auto.commit": False,
+                    "enable.auto.offset.store": False,
+                    "auto.offset.reset": "earliest",
+                    "isolation.level": "read_committed",
+                    "partition.assignment.strategy": "cooperative-sticky",
+                    "max.poll.interval.ms": MOST_BETWEEN_POLLS_MS,
+                    "topic.metadata.refresh.interval.ms": NEW_TOPICS_MS,
+                    "queued.max.messages.kbytes": FETCHED_AHEAD_KB,
+                    # The client waits a second before it fetches again into a full queue.
+                    "fetch.queue.backoff.ms": 50,
+                    "error_cb": self._trouble.note,
+                }
+            )
 
     def subscribe(self, topics: Sequence[str], listener: StreamListener) -> None:
         def on(tell: Callable[[Sequence[Partition]], None]) -> Callable[[Any, Any], None]:
@@ -190,18 +193,19 @@ class KafkaEventPublisher:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._trouble = _Trouble()
-        self._producer = Producer(
-            {
-                **config,
-                "enable.idempotence": True,
-                "acks": "all",
-                "compression.type": "snappy",
-                "message.max.bytes": MOST_MESSAGE_BYTES,
-                "delivery.timeout.ms": int(DELIVERY_TIMEOUT_S * 1_000),
-                "linger.ms": 5,
-                "error_cb": self._trouble.note,
-            }
-        )
+        with _translated():
+            self._producer = Producer(
+                {
+                    **config,
+                    "enable.idempotence": True,
+                    "acks": "all",
+                    "compression.type": "snappy",
+                    "message.max.bytes": MOST_MESSAGE_BYTES,
+                    "delivery.timeout.ms": int(DELIVERY_TIMEOUT_S * 1_000),
+                    "linger.ms": 5,
+                    "error_cb": self._trouble.note,
+                }
+            )
 
     def publish(self, topic: str, messages: Sequence[Message]) -> None:
         # Other threads may serve our reports as we serve theirs, so they are collected.

@@ -12,7 +12,7 @@ from memgraph.graph.lease import Lease
 from memgraph.graph.outbox import Outbox
 from memgraph.graph.session import Graph
 from memgraph.services.ports import EventSink, Meters
-from memgraph.services.relay import EVERYBODY, JOB, Relay, TopicSink
+from memgraph.services.relay import JOB, SLOT, Relay, TopicSink
 from memgraph.settings import Settings
 
 TIMEOUT_S = 5.0
@@ -30,11 +30,9 @@ def open_relay(
     meters: Meters | None = None,
 ) -> Iterator[Relay]:
     """A relay for a tenant or all; an empty address is no sink. Raises StackError."""
-    lease = Lease(graph, JOB, EVERYBODY if tenant_id is None else f"tenant {tenant_id}")
+    outbox, lease = Outbox(graph), Lease(graph, JOB, SLOT)
     with open_sinks(settings, redis_url, brokers) as sinks:
-        yield Relay(
-            Outbox(graph), sinks, lease, settings.outbox, tenant_id=tenant_id, meters=meters
-        )
+        yield Relay(outbox, sinks, lease, settings.outbox, tenant_id=tenant_id, meters=meters)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from memgraph.api import headers, problems
 from memgraph.api.operations import Operation, RawBody
-from memgraph.api.schemas import components
+from memgraph.api.schemas import JSON_MEDIA, components
 
 _STATUSES = (400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 422, 429, 500, 503)
 
@@ -41,6 +41,9 @@ def finish_document(document: Any, *, declared: Iterable[Operation]) -> Any:
                 responses.setdefault("200", known)
             for status in _STATUSES:
                 responses.setdefault(str(status), answer)
+            if binary := _binary(operation.raw):
+                for status, told in responses.items():
+                    responses[status] = {**told, "content": {**told["content"], **binary}}
     return {
         **document,
         "paths": _shortened(document["paths"]),
@@ -56,7 +59,13 @@ def _raw_body(raw: RawBody, example: Any) -> dict[str, Any]:
     described = {"schema": _referring(raw.schema)}
     if example is not None:
         described["example"] = example
-    return {"required": True, "content": dict.fromkeys(raw.media, described)}
+    return {"required": True, "content": dict.fromkeys(raw.media, described) | _binary(raw)}
+
+
+def _binary(raw: RawBody | None) -> dict[str, Any]:
+    """The media types of an operation that are not JSON: they are taken, and answered alike."""
+    media = [name for name in raw.media if name not in JSON_MEDIA] if raw is not None else []
+    return dict.fromkeys(media, {"schema": {"type": "string", "format": "binary"}})
 
 
 def _referring(schema: Any) -> Any:

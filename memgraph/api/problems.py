@@ -91,18 +91,27 @@ def describe(error: MemgraphError, request_id: str) -> Problem:
     return _document(error.http_status, error.code, detail, errors, request_id)
 
 
+def respond(error: MemgraphError, document: Problem) -> Response:
+    """The problem document of an error of ours as a response."""
+    response = Response(to_json(document.model_dump()), document.status, mimetype=MEDIA)
+    return with_headers(error, response)
+
+
+def with_headers(error: MemgraphError, response: Response) -> Response:
+    """Say in the headers when to come back, and how to be let in."""
+    if error.retryable:
+        response.headers["Retry-After"] = str(error.facts.get("retry_after_s", 1))
+    if error.http_status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
 def register(app: Flask) -> None:
     """Translate every error that leaves a view."""
 
     @app.errorhandler(MemgraphError)
     def _ours(error: MemgraphError) -> Response:
-        document = to_json(describe(error, g.get("request_id", "")).model_dump())
-        response = Response(document, error.http_status, mimetype=MEDIA)
-        if error.retryable:
-            response.headers["Retry-After"] = str(error.facts.get("retry_after_s", 1))
-        if error.http_status == 401:
-            response.headers["WWW-Authenticate"] = "Bearer"
-        return response
+        return respond(error, describe(error, g.get("request_id", "")))
 
     @app.errorhandler(ValidationError)
     def _rules(error: ValidationError) -> ResponseReturnValue:

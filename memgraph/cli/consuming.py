@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from memgraph.bootstrap import App, kafka_brokers
 from memgraph.cli import render
@@ -23,9 +24,11 @@ from memgraph.cli.common import (
     settings_options,
 )
 from memgraph.domain.errors import GraphUnavailable, Overloaded, SchemaOutdated
+from memgraph.domain.events import first_problem
 from memgraph.services.consuming import OnProgress, Progress
 from memgraph.services.readiness import Readiness
 from memgraph.settings import Settings
+from memgraph.telemetry import configure_logging
 
 RETRY_FOR_S = 2.0
 """A writer does not wait for a graph that is away: its partition is paused instead."""
@@ -51,6 +54,7 @@ def consume(settings: Settings, *, topics: str | None, group: str | None, as_jso
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    configure_logging()
     meters = metered(kafka.metrics_port)
     with open_app(settings, retry_for_s=RETRY_FOR_S, meters=meters) as app:
         _wait_for_graph(app, stop)
@@ -75,8 +79,10 @@ def _with(settings: Settings, topics: str | None, group: str | None) -> Settings
     changed: dict[str, Any] = {"group": group} if group else {}
     if topics:
         changed["topics"] = [name.strip() for name in topics.split(",")]
-    # Checked as the settings are.
-    kafka = type(settings.kafka).model_validate(settings.kafka.model_dump() | changed)
+    try:
+        kafka = type(settings.kafka).model_validate(settings.kafka.model_dump() | changed)
+    except ValidationError as error:
+        raise click.UsageError(first_problem(error).message) from None
     return settings.model_copy(update={"kafka": kafka})
 
 

@@ -26,7 +26,7 @@ RETRY_FOR_S = 2.0
 
 @click.command(epilog="Example: memgraph relay --once")
 @click.option("--once", is_flag=True, help="Deliver what waits, then end.")
-@click.option("--tenant", help="Only the events of this tenant.")
+@click.option("--tenant", help="Only the events of this tenant; others wait.")
 @json_option
 @settings_options
 def relay(settings: Settings, *, once: bool, tenant: str | None, as_json: bool) -> None:
@@ -52,6 +52,7 @@ def relay(settings: Settings, *, once: bool, tenant: str | None, as_json: bool) 
     ):
         if once:
             delivered = found.drain()
+            found.end()
             if as_json:
                 print_json({"delivered": delivered})
             else:

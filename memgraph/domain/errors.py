@@ -274,3 +274,9 @@ class TooManyInvalid(MemgraphError):
 
     code = "too_many_invalid"
     grpc_status = "FAILED_PRECONDITION"
+
+
+class OutboxUnreadable(MemgraphError):
+    """An entry of the outbox is not as this version writes it; it stays where it is."""
+
+    code = "outbox_unreadable"

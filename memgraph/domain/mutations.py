@@ -95,6 +95,8 @@ class Mutation:
     """What enrichment adds to the fact: no part of what the sender said, so not of the hash."""
     sent_hash: int | None = None
     """The hash of what was sent, when the content was redacted since."""
+    is_retold: bool = False
+    """What is stored already holds, and other words for it are a duplicate, not a conflict."""
     payload: bytes = b""
     """The event as it came in, for a dead letter."""
 

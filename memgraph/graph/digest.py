@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from memgraph.domain.schema import COMPUTED, GraphModel
+from memgraph.domain.schema import GraphModel
 from memgraph.graph.export.multiset import Digest, MultisetHash
 from memgraph.graph.export.pages import page_statements, read_content
-from memgraph.graph.export.records import NodeRecord
 from memgraph.graph.session import Graph
 
 
@@ -18,26 +15,10 @@ def digest(graph: Graph, model: GraphModel, tenant_id: str) -> Digest:
     and what enrichment added: that depends on what was known when it ran. Reads everything
     once, with flat memory; no snapshot, so compare graphs at rest.
     """
-    content = MultisetHash()
-    enriched = {
-        label: frozenset(p.name for p in spec.properties if p.enriched)
-        for label, spec in model.nodes.items()
-    }
+    content = MultisetHash(model)
     for record in read_content(graph, model, tenant_id):
-        if isinstance(record, NodeRecord) and (added := enriched[record.label]):
-            record = _said(record, added)
         content.add(record, record.line())
     return content.digest()
-
-
-def _said(record: NodeRecord, enriched: frozenset[str]) -> NodeRecord:
-    """The record without what no sender said."""
-    computed = record.properties.get(COMPUTED, ())
-    if enriched.isdisjoint(record.properties):
-        return record
-    left_out = enriched.union(computed)
-    kept = {name: v for name, v in record.properties.items() if name not in left_out}
-    return replace(record, properties=kept)
 
 
 def statements(model: GraphModel) -> dict[str, str]:

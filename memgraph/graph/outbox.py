@@ -10,12 +10,14 @@ import zlib
 from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import cast
 
 import neo4j
 import orjson
 
+from memgraph.domain.errors import OutboxUnreadable
 from memgraph.domain.events.changes import Note
 from memgraph.domain.mutations import Ref
 from memgraph.graph.naming import name_of
@@ -124,11 +126,16 @@ def packed(notes: Sequence[Note]) -> str | None:
     return f'"{b64encode(zlib.compress(plain, 1)).decode()}"'
 
 
-def unpacked(text: str) -> list[Note]:
-    """The inverse of `packed`."""
-    found: list[Note] | str = orjson.loads(text)
-    if isinstance(found, str):
-        found = orjson.loads(zlib.decompress(b64decode(found)))
+def unpacked(text: str | None) -> list[Note]:
+    """The inverse of `packed`. Raises OutboxUnreadable."""
+    if text is None:
+        return []
+    try:
+        found: list[Note] | str = orjson.loads(text)
+        if isinstance(found, str):
+            found = orjson.loads(zlib.decompress(b64decode(found)))
+    except (ValueError, zlib.error):
+        raise OutboxUnreadable("an entry of the outbox is no JSON") from None
     return cast("list[Note]", found)
 
 
@@ -138,12 +145,17 @@ def append(tx: Transaction, notes: Sequence[Note]) -> None:
         tx.rows(APPEND, [{"events": packed(notes)}])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Entry:
     """The notes of one transaction."""
 
     sequence: int
-    notes: list[Note]
+    packed: str | None = field(repr=False)
+
+    @cached_property
+    def notes(self) -> list[Note]:
+        """What is to be told. Unpacked when it is asked for: there may be much of it."""
+        return unpacked(self.packed)
 
 
 class Outbox:
@@ -162,7 +174,7 @@ class Outbox:
         rows = self._graph.read(
             LIST_ENTRIES, tenant_id=tenant_id, after_sequence=after, limit=limit
         )
-        return [Entry(row["sequence"], unpacked(row["events"])) for row in rows]
+        return [Entry(row["sequence"], row["events"]) for row in rows]
 
     def remove(self, tenant_id: str, sequence: int) -> int:
         """Remove the entries up to a number; how many those were."""

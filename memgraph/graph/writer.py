@@ -70,6 +70,9 @@ class _Batch:
     """Prompts that were placeholders."""
 
     def refuse(self, index: int, code: str, **detail: Any) -> None:
+        if self.mutations[index].is_retold:
+            self.outcomes[index] = Outcome.DUPLICATE
+            return
         self.outcomes[index] = Outcome.DEAD_LETTERED
         self.refusals.append(Refusal(index, code, detail))
 

@@ -28,6 +28,7 @@ from memgraph.local.neo4j import USER, Neo4jServer
 from memgraph.local.ports import LOOPBACK, PortBook
 from memgraph.local.process import Server, ServerProcess, describe_exit, log_tail
 from memgraph.local.redis import RedisServer
+from memgraph.local.relay import RelayProcess
 from memgraph.local.rest import RestServer
 from memgraph.local.state import Files, HeldLock, StackConfig, StackState, now
 
@@ -37,8 +38,8 @@ SAY_EVERY_S = 5.0
 BIND_ATTEMPTS = 4
 LOCK_DEADLINE_S = 5.0
 REST = RestServer.name
-EXPENDABLE = frozenset({ConsumerProcess.name})
-"""What may end without the rest: it stops by itself when a topic holds too much that is broken."""
+EXPENDABLE = frozenset({ConsumerProcess.name, RelayProcess.name})
+"""What may end without the rest: what it would have done waits for the next one."""
 _BIND_FAILED = re.compile("address already in use|BindException|failed to bind", re.IGNORECASE)
 
 
@@ -68,7 +69,8 @@ def services_of(config: StackConfig) -> list[Server]:
     if not config.rest_port:
         return []
     services: list[Server] = [
-        RestServer(config.data_dir, config.settings_file, config.rest_grace_s)
+        RestServer(config.data_dir, config.settings_file, config.rest_grace_s),
+        RelayProcess(config.data_dir, config.settings_file),
     ]
     if config.kafka:
         services.append(ConsumerProcess(config.data_dir, config.settings_file))

@@ -12,6 +12,7 @@ from memgraph.services.agents import Agents
 from memgraph.services.conversations import Conversations
 from memgraph.services.dead_letters import DeadLetters
 from memgraph.services.ingest.door import Door
+from memgraph.services.ingest.traces import Traces
 from memgraph.services.limits import Limits
 from memgraph.services.metering import Census, Sampler
 from memgraph.services.models import Models
@@ -46,6 +47,7 @@ class Services:
     answers: AnswerStore
     limits: Limits
     door: Door
+    traces: Traces
     dead_letters: DeadLetters
     feed: EventFeed | None = None
     """None without Redis."""

@@ -71,7 +71,7 @@ class Lane:
 
     def fail(self, error: MemgraphError, now: float) -> float:
         """The batch must be tried again; in how many seconds, growing and with jitter."""
-        wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**self._failures)
+        wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0**self._failures)
         said = error.facts.get("retry_after_s")
         if isinstance(said, int | float):
             wait_s = max(wait_s, float(said))

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import structlog
 
-from memgraph.domain.errors import MemgraphError
+from memgraph.domain.errors import MemgraphError, OutboxUnreadable
 from memgraph.domain.events.changes import ChangeEvent, read_notes
 from memgraph.domain.mutations import Ref
 from memgraph.graph.lease import RENEW_S
@@ -22,8 +22,10 @@ from memgraph.services.metering import NullMeters
 from memgraph.services.ports import EventPublisher, EventSink, Meters, OutgoingEvent
 from memgraph.settings import OutboxSettings
 
-JOB, EVERYBODY = "relay", "all"
-"""The lease of a relay: its job, and its slot when it is for every tenant."""
+JOB, SLOT = "relay", "events"
+"""The lease of the relay. One for all tenants: two relays never have one tenant between them."""
+MOST_TOLD = 2_000
+"""Changes in memory at once, or those of one transaction."""
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _CLEAN_EVERY_S = 60.0
@@ -129,7 +131,11 @@ class Relay:
             pause_s = poll_s
             if not delivered:
                 stop.wait(poll_s)
-        with suppress(MemgraphError):  # then the next one waits until this one is taken for dead
+        self.end()
+
+    def end(self) -> None:
+        """Leave the work to another relay at once."""
+        with suppress(MemgraphError):  # then it waits until this one is taken for dead
             self._lease.let_go()
 
     def run_once(self, stop: threading.Event | None = None) -> int:
@@ -144,7 +150,7 @@ class Relay:
             tenant_id = self._next(tenant_id or "")
             if tenant_id is None:
                 break
-            delivered += self._relay(tenant_id) if self._ways else self._clean(tenant_id)
+            delivered += self._take(tenant_id) if self._ways else self._clean(tenant_id)
             if self._tenant_id is not None:
                 break
         if time.monotonic() >= self._clean_at:
@@ -173,6 +179,15 @@ class Relay:
             return False
         self._renew_at = time.monotonic() + RENEW_S
         return True
+
+    def _take(self, tenant_id: str) -> int:
+        try:
+            return self._relay(tenant_id)
+        except OutboxUnreadable as error:
+            # Nothing is lost and nothing overtakes it; other tenants go on.
+            _log.error("an outbox cannot be read", tenant_id=tenant_id, code=error.code)
+            self._meters.count(OUTBOX_FAILED, sink="none")
+            return 0
 
     def _relay(self, tenant_id: str) -> int:
         pages: dict[int, Page] = {}
@@ -205,11 +220,10 @@ class Relay:
         try:
             way.sink.deliver(tenant_id, page.events)
         except MemgraphError as error:
-            if not error.retryable:
-                raise
+            # Refused or away: it stays in the outbox, and the others go on.
             way.failed()
             self._meters.count(OUTBOX_FAILED, sink=way.sink.name)
-            _log.warning("a sink is away", sink=way.sink.name, code=error.code)
+            _log.warning("a sink took nothing", sink=way.sink.name, code=error.code)
             return 0
         way.taken[tenant_id] = page.last
         way.pause_s = 0.0
@@ -223,6 +237,7 @@ class Relay:
             # A read may pass the place of an entry just before it is committed and still see
             # the next one. All that was committed before what it saw is seen by the second read.
             entries = self._outbox.list_entries(tenant_id, after, self._settings.entries)
+        entries = _cut(entries)
         events = [event for entry in entries for event in read_notes(entry.notes)]
         sessions = self._outbox.sessions_of(tenant_id, _without_session(events))
         return Page(
@@ -254,6 +269,16 @@ def outgoing(tenant_id: str, event: ChangeEvent, sessions: dict[Ref, str]) -> Ou
 def _is_whole(entries: Sequence[Entry], after: int) -> bool:
     """Whether nothing is missing between what was taken and the last entry."""
     return after > 0 and entries[-1].sequence == after + len(entries)
+
+
+def _cut(entries: list[Entry]) -> list[Entry]:
+    """The first of them, until they tell enough."""
+    told = 0
+    for count, entry in enumerate(entries, 1):
+        told += len(entry.notes)
+        if told >= MOST_TOLD:
+            return entries[:count]
+    return entries
 
 
 def _without_session(events: Iterable[ChangeEvent]) -> set[Ref]:

@@ -47,6 +47,9 @@ class AsOf(TypedDict, total=False):
     """Only what had arrived here by then; else all."""
 
 
+ChangeKind: TypeAlias = Literal["prompt_submitted", "response_generated", "tool_invoked", "agent_handoff", "template_instantiated", "session_created", "session_closed", "node_created", "node_updated", "node_deleted", "edge_created"]
+
+
 Classification: TypeAlias = Literal["public", "internal", "confidential", "restricted", "pii"]
 
 
@@ -565,6 +568,17 @@ class SortBody(TypedDict, total=False):
     field: Required[str]
     """Nodes that do not have the field are not selected."""
     direction: Literal["asc", "desc"]
+
+
+class StreamParameters(TypedDict, total=False):
+    """Which events, from where on."""
+    session_id: str | None
+    """Only of this session."""
+    kind: ChangeKind | None
+    """Only of this kind."""
+    after: str | None
+    """`id` of the last event that you have, as `Last-Event-ID`; `0-0`: from the oldest that is
+    kept. What comes from now on when left out."""
 
 
 class TaggedParameters(TypedDict, total=False):

@@ -14,6 +14,7 @@ from memgraph_sdk.conversations import (
     Sessions,
     ToolInvocations,
 )
+from memgraph_sdk.ingestion import DeadLetters, Events, Telemetry
 from memgraph_sdk.questions import Questions
 from memgraph_sdk.registry import (
     Agents,
@@ -72,6 +73,9 @@ class Client(Questions):
         self.context_documents = ContextDocuments(self._transport)
         self.users = Users(self._transport)
         self.tools = Tools(self._transport)
+        self.events = Events(self._transport)
+        self.telemetry = Telemetry(self._transport)
+        self.dead_letters = DeadLetters(self._transport)
         self.api_keys = ApiKeys(self._transport)
         self.tenants = Tenants(self._transport)
 

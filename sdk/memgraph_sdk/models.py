@@ -886,6 +886,21 @@ class SessionSummary(Result):
     """From the first prompt on. Unit: ms."""
 
 
+class StreamedChange(Result):
+    """The data of an event: ids and figures, never content. More fields by kind."""
+    id: str
+    """The same when the event comes again."""
+    kind: str
+    tenant_id: str
+    key: str
+    """Events of one key come in order."""
+    occurred_at: str
+    node_type: str
+    node_id: str
+    session_id: str | None
+    """The session it belongs to, if it is known."""
+
+
 class TelemetryOutcome(Result):
     """What became of a batch of telemetry."""
     batch_id: str | None

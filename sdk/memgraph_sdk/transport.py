@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -79,7 +79,7 @@ class Transport:
         headers = {"Idempotency-Key": str(uuid4())}
         return _read(self._send("POST", path, body=body, headers=headers), model)
 
-    def ask(self, path: str, body: Values, model: type[R]) -> R:
+    def ask(self, path: str, body: Values | Sequence[Values], model: type[R]) -> R:
         """Ask a question that needs a body."""
         return _read(self._send("POST", path, body=body), model)
 
@@ -129,7 +129,7 @@ class Transport:
         path: str,
         *,
         parameters: Values | None = None,
-        body: Values | None = None,
+        body: Values | Sequence[Values] | None = None,
         headers: Mapping[str, str] | None = None,
         resend: bool = True,
         is_stream: bool = False,
@@ -213,7 +213,7 @@ def _text(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _encoded(body: Values) -> bytes:
+def _encoded(body: Values | Sequence[Values]) -> bytes:
     try:
         return to_json(body, inf_nan_mode="constants")
     except PydanticSerializationError as error:

@@ -20,6 +20,10 @@ from memgraph.settings import LimitSettings, Settings
 from tests.support.redis_server import redis_for_tests
 
 
+AT_ROOT = ("/healthz", "/openapi", "/docs", "/v1/")
+"""Where what is not below the path of the API begins."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """Calls the service with one credential."""
@@ -33,7 +37,7 @@ class Caller:
             headers.setdefault("Authorization", f"Bearer {self.credential}")
         if body is not None:
             more["json"] = body
-        path = path if path.startswith(("/healthz", "/openapi", "/docs")) else f"/api/v1{path}"
+        path = path if path.startswith(AT_ROOT) else f"/api/v1{path}"
         return self.app.test_client().open(path, method=method, headers=headers, **more)
 
     def get(self, path: str, **more: Any) -> TestResponse:

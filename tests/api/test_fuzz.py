@@ -47,12 +47,16 @@ def _try(document: Any, name: str, examples: int) -> None:
     check()
 
 
-@pytest.mark.parametrize("name", [o.name for o in operations()])
+# Streams of events answer 503 without Redis, and do not end with it.
+NAMES = [o.name for o in operations() if o.media != "text/event-stream"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_requests(document: Any, name: str) -> None:
     _try(document, name, FEW)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [o.name for o in operations()])
+@pytest.mark.parametrize("name", NAMES)
 def test_many_requests(document: Any, name: str) -> None:
     _try(document, name, MANY)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import time
 import uuid
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from memgraph.adapters import kafka
-from memgraph.adapters.kafka import KafkaEventPublisher, KafkaEventStream, open_publisher
+from memgraph.adapters.kafka import (
+    KafkaEventPublisher,
+    KafkaEventStream,
+    open_publisher,
+    open_stream,
+)
 from memgraph.domain.errors import StreamRefused, StreamUnavailable
+from memgraph.sections import KafkaSettings
 from memgraph.services.ports import EventPublisher, EventStream, StreamRecord
-from memgraph.settings import KafkaSettings
 from tests.support.streams import Heard, InMemoryBroker, InMemoryEventStream, make_topics
 
 TIMEOUT_S = 30.0
@@ -188,3 +196,53 @@ def test_a_message_that_is_too_large_is_refused(
     publisher = open_publisher(KafkaSettings(), kafka_brokers)
     with closing(publisher), pytest.raises(StreamRefused, match="MSG_SIZE_TOO_LARGE"):
         publisher.publish("t", [(b"k", b"v" * 2_000, [])])
+
+
+def test_more_than_fits_into_the_queue_of_a_broker_that_is_away_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kafka, "DELIVERY_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(kafka, "CLOSE_TIMEOUT_S", 0.1)
+    publisher = open_publisher(KafkaSettings(), "127.0.0.1:1")
+    with closing(publisher), pytest.raises(StreamUnavailable):
+        publisher.publish("t", [(None, b"v", [])] * 100_100)
+
+
+def test_settings_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
+    settings = KafkaSettings(protocol="SSL", ca_file=str(tmp_path / "missing.pem"))
+    with pytest.raises(StreamRefused):
+        open_publisher(settings, "127.0.0.1:1")
+    with pytest.raises(StreamRefused):
+        open_stream(settings, "127.0.0.1:1")
+
+
+def test_a_user_whom_the_broker_does_not_know_is_told(kafka_brokers: str) -> None:
+    settings = KafkaSettings(
+        protocol="SASL_PLAINTEXT", sasl_mechanism="PLAIN", user="u", password=SecretStr("hidden")
+    )
+    with closing(open_stream(settings, kafka_brokers)) as stream:
+        stream.subscribe(["t"], Heard())
+        with pytest.raises(StreamRefused, match="AUTHENTICATION") as caught:
+            read(stream, 1)
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_broker_that_is_away_yields_nothing_and_keeps_nothing(log: io.StringIO) -> None:
+    with closing(open_stream(KafkaSettings(session_timeout_s=6), "127.0.0.1:1")) as stream:
+        stream.subscribe(["t"], Heard())
+        assert stream.poll(10, 0.5) == []
+        assert stream.ends([("t", 0)]) == {}
+        with pytest.raises(StreamUnavailable):
+            stream.commit({("t", 0): 1})
+    assert "does not answer well" in log.getvalue()
+
+
+def test_a_topic_that_is_not_there_yet_is_waited_for(kafka_brokers: str) -> None:
+    name = f"topic-{uuid.uuid4()}"
+    with closing(open_stream(KafkaSettings(group=name), kafka_brokers)) as stream:
+        stream.subscribe([name], Heard())
+        assert stream.poll(10, 2.0) == []
+        make_topics(kafka_brokers, name)
+        with closing(open_publisher(KafkaSettings(), kafka_brokers)) as publisher:
+            publisher.publish(name, [(b"k", b"v", [])])
+        assert read(stream, 1)[0].value == b"v"

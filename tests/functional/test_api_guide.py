@@ -73,10 +73,12 @@ def service(graph: Graph, model: GraphModel, tenant: str) -> Iterator[Service]:
         server = make_server("127.0.0.1", 0, create_app(app.services), threaded=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield Service(f"http://127.0.0.1:{server.server_port}", key, token, graph)
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        try:
+            yield Service(f"http://127.0.0.1:{server.server_port}", key, token, graph)
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
         app.shared.close()
         assert app.tokens is not None
         app.tokens.close()

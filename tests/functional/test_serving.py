@@ -160,7 +160,7 @@ def test_the_key_is_shown_once_and_kept_nowhere(stack: Stack) -> None:
 def test_status_says_where_everything_is(stack: Stack) -> None:
     told = memgraph("status", data_dir=stack.data_dir)
     assert told["docs"] == f"{told['rest']}/docs"
-    assert set(told["pids"]) == {"supervisor", "neo4j", "redis", "rest"}
+    assert set(told["pids"]) == {"supervisor", "neo4j", "redis", "rest", "relay"}
     with stack.client() as client:
         assert client.get("/healthz/ready").json() == {"status": "ok"}
         assert httpx2.get(f"{stack.base}/api/v1/sessions/none").status_code == 401

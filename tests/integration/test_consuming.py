@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -24,6 +26,7 @@ from memgraph.graph.digest import digest
 from memgraph.graph.reader import Reader
 from memgraph.graph.session import Graph
 from memgraph.graph.writer import Writer
+from memgraph.sections import KafkaSettings
 from memgraph.services import lanes
 from memgraph.services.consuming import Consumer, Progress
 from memgraph.services.enrichment.items import Item
@@ -32,7 +35,7 @@ from memgraph.services.ingest.pipeline import Pipeline
 from memgraph.services.metering import NullMeters
 from memgraph.services.ports import Message
 from memgraph.services.stream_batches import Settling
-from memgraph.settings import KafkaSettings, Neo4jSettings, Settings
+from memgraph.settings import Neo4jSettings, Settings
 from tests.support.events import at, event, small_story
 from tests.support.pipelines import graph_pipeline
 from tests.support.streams import kafka_for_tests, make_topics
@@ -339,8 +342,18 @@ def test_a_graph_that_is_away_pauses_and_nothing_is_lost(
     assert readers.digest() == direct(events)
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
 def consume(
-    server: Neo4jSettings, brokers: str, topic: str, tenant: str, *arguments: str
+    server: Neo4jSettings,
+    brokers: str,
+    topic: str,
+    tenant: str,
+    *arguments: str,
+    metrics_port: int = 0,
 ) -> subprocess.Popen[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("MEMGRAPH_")}
     return subprocess.Popen(
@@ -356,6 +369,7 @@ def consume(
             "MEMGRAPH_KAFKA__BROKERS": brokers,
             "MEMGRAPH_KAFKA__TENANT": tenant,
             "MEMGRAPH_KAFKA__SESSION_TIMEOUT_S": "6",
+            "MEMGRAPH_KAFKA__METRICS_PORT": str(metrics_port),
             "MEMGRAPH_INGEST__BATCH": "20",
             "MEMGRAPH_EMBEDDING__MODEL": "none",
         },
@@ -374,12 +388,16 @@ def test_killed_in_the_middle_and_started_again(
             time.sleep(0.02)
         running.send_signal(signal.SIGKILL)
         running.communicate()
-    running = consume(server, readers.brokers, topic, readers.tenant, "--json")
+    port = free_port()
+    running = consume(server, readers.brokers, topic, readers.tenant, "--json", metrics_port=port)
     deadline = time.monotonic() + TIMEOUT_S
     while readers.counted()["stored"] < 3_000:
         assert running.poll() is None, running.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
+        shown = page.read().decode()
+    assert f'llm_memory_graph_kafka_records_total{{topic="{topic}"}}' in shown
     running.send_signal(signal.SIGTERM)
     out, err = running.communicate(timeout=30)
     assert running.returncode == 0, err

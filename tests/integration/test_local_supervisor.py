@@ -91,6 +91,33 @@ class TestSupervisorItself:
         assert said[0] == "Script: starting"
         assert said[1].startswith("Script: ready after")
 
+    def test_goes_on_without_the_consumer(
+        self, data_dir: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        other = Script(data_dir, "echo listening; exec sleep 60", name="other")
+        consumer = Script(
+            data_dir, "echo listening; sleep 0.5; echo too much is broken; exit 1", name="consumer"
+        )
+        until = threading.Event()
+        seen: list[set[str]] = []
+
+        def look() -> None:
+            give_up = time.monotonic() + 20
+            while time.monotonic() < give_up and not (seen and "consumer" not in seen[-1]):
+                if (state := Files(data_dir).read_state()) is not None:
+                    seen.append(set(state.pids))
+                time.sleep(0.02)
+            until.set()
+
+        looking = threading.Thread(target=look)
+        looking.start()
+        self.run(data_dir, other, consumer, until=until)
+        looking.join()
+        assert seen[0] == {"supervisor", "other", "consumer"}
+        assert seen[-1] == {"supervisor", "other"}
+        assert "too much is broken" in capfd.readouterr().err
+        assert last_failure(data_dir) is None
+
     def test_stops_while_it_starts(self, data_dir: Path) -> None:
         until = threading.Event()
         until.set()

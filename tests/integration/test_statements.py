@@ -24,8 +24,10 @@ from memgraph.graph.dead_letters import DeadLetterStore
 from memgraph.graph.deletion import Deletion
 from memgraph.graph.embedding import EmbeddingQueue
 from memgraph.graph.hashes import FactHashes
+from memgraph.graph.lease import Lease
 from memgraph.graph.neighbours import NeighbourReader, segments_of
 from memgraph.graph.nodes import NodeReader
+from memgraph.graph.outbox import Outbox
 from memgraph.graph.pending import ADDABLE, PendingMessages
 from memgraph.graph.queries import load_queries
 from memgraph.graph.reader import Reader
@@ -71,6 +73,8 @@ EAGER = {
     r"delete_edges .+": "finds every edge before it deletes the first",
     r"restore merge_response_transfers_to_agent": "locks every row before it reads the first",
     r"constant embedding\.TAKE_PENDING": "reads every marker before it removes the first",
+    r"constant outbox\.REMOVE_OLD": "finds every entry before it deletes the first",
+    r"constant (ledger\.COUNT_EVENTS|outbox\.APPEND|lease\.HOLD)": "one row",
     r"constant migration(s|_lock)\.\w+": "one row",
 }
 """Statements that may hold all rows back, and why they must."""
@@ -78,6 +82,7 @@ EAGER = {
 SCANS = {
     r"constant migrations\.\w+": "finds its place among the migrations, a few nodes",
     r"constant credentials\.LIST_TENANTS": "lists the tenants, for operators",
+    r"constant outbox\.READ_WAITING": "looks into the outbox of each tenant, for operators",
     r"constant embedding\.LIST_WAITING_TENANTS": "lists the tenants, for workers",
     r"(select|tally|found) .+ by words": "the full-text index knows no tenants: filtered behind it",
 }
@@ -86,6 +91,7 @@ SCANS = {
 NO_TENANT = {
     r"constant migration(s|_lock)\.\w+": "migrations belong to the database",
     r"constant embedding\.LIST_WAITING_TENANTS": "asks every tenant whether it waits, for workers",
+    r"constant outbox\.(FIND_TENANT|READ_WAITING)": "finds the tenants whose events wait",
 }
 """Statements that may read nodes of no tenant."""
 
@@ -148,6 +154,7 @@ def _sample(model: GraphModel) -> dict[str, Any]:
     sample |= {f"{of}_{n}": v for n, v in list(sample.items()) for of in ("root", "related_0")}
     sample |= {f"related_1_{n}": v for n, v in list(sample.items())}
     sample |= {f"value_{i}": "x" for i in range(3)}
+    sample |= {"after_sequence": 1, "sequence": 1, "keep_s": 1, "slot": "x", "job": "x"}
     sample |= {"words": "x", "vector": [0.1] * 256, "hits": 100, "segment": -1}
     sample |= {"prompt_ids": ["x"], "characters": 100}
     return sample | {"took_ms": 1, "dead_after_s": 1}
@@ -452,12 +459,27 @@ def _ask_everything(graph: Graph, model: GraphModel, tenant: str, folder: Path) 
     export.import_(graph, model, f"{tenant}-copy", target)
     export.import_(graph, model, f"{tenant}-copy", target)
     _embed_everything(graph, tenant)
+    _relay_everything(graph, tenant)
     Deletion(graph, model).delete_session(tenant, "s1")
     late = [to_mutation(read_event(e), e) for e in late_events()]
     Writer(graph, model).write(tenant, late, source="test")
     _select_everything(graph, model, tenant)
     read_census(graph, model)
     graph.read(store_statement(model), tenant_id=tenant)  # `count` sends it to one tenant alone
+
+
+def _relay_everything(graph: Graph, tenant: str) -> None:
+    lease = Lease(graph, "job", tenant)
+    lease.hold()
+    lease.let_go()
+    outbox = Outbox(graph)
+    outbox.find_tenant("")
+    outbox.sessions_of(
+        tenant, [(label, ("x",)) for label in ("Prompt", "Response", "ToolInvocation")]
+    )
+    [first] = outbox.list_entries(tenant, 0, 1)
+    outbox.remove(tenant, first.sequence)
+    outbox.remove_old(tenant, 3_600)
 
 
 def _embed_everything(graph: Graph, tenant: str) -> None:

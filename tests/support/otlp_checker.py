@@ -7,6 +7,7 @@ and exits with 1 when something is missing or invented.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,13 @@ from memgraph.services.ingest.formats.records import Problem, Record
 Facts = dict[str, Counter[Any]]
 UNSAID = "-"
 """Stands for a session without an id, a prompt that was not sent, and the like."""
+
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("MEMGRAPH_TEST_DATA", ROOT.parent / "shared" / "data")) / "otlp"
+EXCERPT = ROOT / "tests" / "data" / "otlp"
+FOLDERS = sorted(p.parent for folder in (DATA, EXCERPT) for p in folder.glob("*/scenario.json"))
+"""Every recording that is at hand."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +184,9 @@ def found_facts(records: list[Record]) -> Facts:
             sessions[session.id] |= {session.user_id} - {None}
             for message in event.context.conversation_history or () if event.context else ():
                 facts["system prompts"][(_shown(session.id), message.content)] = 1
-    for session, users in sessions.items():
-        facts["sessions"][_shown(session)] += 1
-        facts["users"].update((_shown(session), user) for user in users)
+    for session_id, users in sessions.items():
+        facts["sessions"][_shown(session_id)] += 1
+        facts["users"].update((_shown(session_id), user) for user in users)
     return facts
 
 

@@ -64,9 +64,11 @@ def publishing() -> Iterator[Jwks]:
     with Jwks() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def issuer(jwks: Jwks, **more: Any) -> Issuer:

@@ -20,11 +20,12 @@ from memgraph.domain.errors import (
 )
 from memgraph.domain.mutations import Ended, Mutation, Outcome, Totals, WriteResult
 from memgraph.metrics import Metric
+from memgraph.sections import KafkaSettings
 from memgraph.services import consuming, lanes
 from memgraph.services.consuming import Consumer, Progress
 from memgraph.services.metering import NullMeters
 from memgraph.services.stream_batches import Settling
-from memgraph.settings import IngestSettings, KafkaSettings, Settings
+from memgraph.settings import IngestSettings, Settings
 from tests.support.events import at, event
 from tests.support.pipelines import plain_pipeline
 from tests.support.streams import InMemoryBroker, InMemoryEventStream
@@ -217,7 +218,9 @@ def test_what_is_at_work_when_it_stops_is_finished_and_committed(world: World) -
         timer = threading.Timer(0.1, world.writer.may_write.set)
         timer.start()
     timer.join()
-    assert world.committed() == len(world.writer.ids) == 10
+    done = len(world.writer.ids)
+    assert world.committed() == done
+    assert 0 < done <= 2 * 5  # two batches; what waited for a writer is left
     with world.reading():
         until(lambda: world.committed() == 40)
     assert sorted(world.writer.ids) == sorted(names(40))

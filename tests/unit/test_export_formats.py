@@ -154,7 +154,7 @@ def write(
 ) -> Path:
     """Write records as an export does, class by class, relationships first."""
     path = folder / "export"
-    content = MultisetHash()
+    content = MultisetHash(MODEL)
     if format_ == "parquet":
         writer: Any = ParquetWriter(path, MODEL, "t")
     else:

@@ -353,3 +353,56 @@ def test_an_error_of_a_step_is_told_once_where_it_arose() -> None:
     assert error.payload.error_type == "Timeout"
     assert error.payload.invocation_id == invocation.payload.invocation_id
     assert invocation.event_type == "llm.invocation.error"
+
+
+def test_of_two_nested_retrievers_with_documents_the_outer_tells() -> None:
+    found = events(
+        retriever(1, 0, "outer", lasts=50),
+        retriever(2, 1, "inner"),
+        span(3, llm("Q", "A")),
+    )
+    assert [d.content for d in found["PromptEvent"][0].context.documents] == ["outer"]
+
+
+def test_documents_come_in_many_shapes() -> None:
+    def contents(output: Any) -> list[str | None]:
+        told = {KIND: "RETRIEVER", "output.value": json.dumps(output)}
+        (prompt,) = events(span(1, told), span(2, llm("Q", "A")))["PromptEvent"]
+        return [d.content for d in prompt.context.documents]
+
+    assert contents(["plain", "", 7]) == ["plain"]
+    assert contents({"output": {"documents": [{"text": "deep"}]}}) == ["deep"]
+    assert contents([{"node": {"id_": "n", "text": "in a node"}, "score": 1}]) == ["in a node"]
+    flat = {
+        KIND: "RETRIEVER",
+        "retrieval.documents.0.document.content": "flat",
+        "output.value": json.dumps([{"page_content": "other"}]),
+    }
+    (prompt,) = events(span(1, flat), span(2, llm("Q", "A")))["PromptEvent"]
+    assert [d.content for d in prompt.context.documents] == ["flat"]
+
+
+def test_messages_come_in_many_shapes() -> None:
+    image = {"type": "blob", "mime_type": "image/png", "content": "AA=="}
+    asked = [
+        {"type": "human", "data": {"content": "Q1"}},
+        {"lc": 1, "id": ["langchain", "AIMessage"], "kwargs": {"content": "A1"}},
+        {"role": "user", "content": ["Q2", image]},
+        {"role": "assistant", "function_call": {"name": "old", "arguments": "{}"}},
+        {"role": "function", "name": "old", "content": "1"},
+        {"role": "assistant", "tool_calls": ["odd", {"function": {}}], "content": "A2"},
+        "Q3",
+    ]  # fmt: skip
+    raw = {KIND: "LLM", "input.value": json.dumps({"messages": asked}), "output.value": "A3"}
+    found = events(span(1, raw))
+    assert [e.prompt.text for e in found["PromptEvent"]] == ["Q1", "Q2", "Q3"]
+    assert found["PromptEvent"][1].prompt.images[0].mime_type == "image/png"
+    responses = [e.response.text for e in found["ResponseEvent"]]
+    assert responses == ["A1", None, "A2", "A3"]
+    (tool,) = found["ToolEvent"]
+    assert (tool.tool_name, tool.result) == ("old", 1)
+    flat = llm("Q", "")
+    flat["llm.output_messages.0.message.function_call_name"] = "old"
+    flat["llm.output_messages.0.message.function_call_arguments_json"] = '{"x": 1}'
+    (response,) = events(span(1, flat))["ResponseEvent"]
+    assert response.response.tool_calls[0].function.arguments == '{"x":1}'

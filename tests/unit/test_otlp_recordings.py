@@ -15,12 +15,18 @@ from memgraph.services.ingest import formats
 from memgraph.services.ingest.formats.otlp import assemble, is_recalled, pack, unpack_span
 from memgraph.services.ingest.formats.records import Record
 from memgraph.services.ingest.graph_rows import to_mutation
-from tests.support.otlp_checker import Recording, assembled, compare, main, table
+from tests.support.otlp_checker import (
+    DATA,
+    EXCERPT,
+    FOLDERS,
+    ROOT,
+    Recording,
+    assembled,
+    compare,
+    main,
+    table,
+)
 
-ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("MEMGRAPH_TEST_DATA", ROOT.parent / "shared" / "data")) / "otlp"
-EXCERPT = ROOT / "tests" / "data" / "otlp"
-FOLDERS = sorted(p.parent for folder in (DATA, EXCERPT) for p in folder.glob("*/scenario.json"))
 
 
 @pytest.fixture(params=FOLDERS, ids=lambda folder: f"{folder.parent.parent.name}-{folder.name}")
@@ -117,6 +123,17 @@ def test_a_recording_is_a_file_as_it_lies_there(folder: Path, recording: Recordi
         found += list(formats.read(path))
     ids = {record.event.event_id for record in found}
     assert ids == {r.event.event_id for r in assembled(recording.spans)}
+
+
+def test_the_requests_of_a_program_are_one_file(
+    folder: Path, recording: Recording, tmp_path: Path
+) -> None:
+    # Protobuf requests one after the other are one request.
+    path = tmp_path / "all.binpb"
+    path.write_bytes(b"".join(body.read_bytes() for body in sorted(folder.glob("*.binpb"))))
+    found = [item for item in formats.read(path) if isinstance(item, Record)]
+    assert sorted(payloads(found)) == sorted(payloads(assembled(recording.spans)))
+    assert [r.event.timestamp for r in found] == sorted(r.event.timestamp for r in found)
 
 
 def test_the_checker_prints_a_table(

@@ -100,9 +100,7 @@ def create_events(call: Call) -> Answer:
             "properties": {
                 "batch_id": {"type": "string", "maxLength": 512},
                 "events": _EVENTS,
-                "compression": {"type": "string"},
             },
-            "additionalProperties": False,
         },
         models=EVENT_CLASSES,
     ),

@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from memgraph.domain.edges import DEPENDENTS
+from memgraph.domain.errors import OutboxUnreadable
 from memgraph.domain.mutations import WEAK, Change, Edge, Mutation, Ref
 
 Note = list[Any]
@@ -132,19 +133,36 @@ def notes_of_deleted(
     ]
 
 
-def read_notes(notes: Sequence[Note]) -> Iterator[ChangeEvent]:
-    """The events of notes."""
-    for kind, label, id_, at, cause, belongs_to, *more in notes:
-        figures, edges = (*more, {}, [])[:2]
-        is_known = isinstance(belongs_to, str)
-        parent: Ref = ("Session", (belongs_to,)) if is_known else (belongs_to[0], (belongs_to[1],))
-        cause = id_ if cause is None else cause
-        yield ChangeEvent(ChangeKind(kind), label, id_, at, cause, parent, figures)
-        for type_, start, end in edges:
-            own = [label, id_]
-            ends = dict(zip(_ENDS, (*(start or own), *(end or own)), strict=True))
-            edge = {"edge_type": type_, **ends}
-            yield ChangeEvent(ChangeKind.EDGE_CREATED, label, id_, at, cause, parent, edge)
+def read_notes(notes: Sequence[Note]) -> list[ChangeEvent]:
+    """The events of notes. Raises OutboxUnreadable."""
+    try:
+        return [event for note in notes for event in _events(*note)]
+    except (ValueError, TypeError, IndexError):
+        raise OutboxUnreadable("notes of changes are of another version") from None
+
+
+def _events(
+    kind: str,
+    label: str,
+    id_: str,
+    at: str,
+    cause: str | None,
+    belongs_to: str | list[str],
+    figures: dict[str, Any] | None = None,
+    edges: Sequence[list[Any]] = (),
+) -> Iterator[ChangeEvent]:
+    parent: Ref
+    if isinstance(belongs_to, str):
+        parent = ("Session", (belongs_to,))
+    else:
+        parent = (belongs_to[0], (belongs_to[1],))
+    cause = id_ if cause is None else cause
+    yield ChangeEvent(ChangeKind(kind), label, id_, at, cause, parent, figures or {})
+    own = [label, id_]
+    for type_, start, end in edges:
+        ends = dict(zip(_ENDS, (*(start or own), *(end or own)), strict=True))
+        edge = {"edge_type": type_, **ends}
+        yield ChangeEvent(ChangeKind.EDGE_CREATED, label, id_, at, cause, parent, edge)
 
 
 _ENDS = ("start_type", "start_id", "end_type", "end_id")

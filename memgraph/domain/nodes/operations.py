@@ -112,7 +112,7 @@ class IngestSource(GraphNode):
     dead_lettered = IntegerProperty(help_text="Events kept as dead letters.")
     counted = ArrayProperty(
         StringProperty(),
-        help_text="Latest batches that were counted, so that a repeated commit counts once."
+        help_text="Latest batches that were counted, so that a repeated commit counts once.",
     )
     updated_at = DateTimeNeo4jFormatProperty(help_text="When it last took something, UTC.")
 
@@ -126,9 +126,12 @@ class TraceAssembly(GraphNode):
 
     trace_id = StringProperty(required=True, help_text="Trace id, hex.")
     due_at = DateTimeNeo4jFormatProperty(
-        index=True, help_text="When it is put together, UTC; absent when nothing is new."
+        index=True, help_text="When it is put together, or removed when nothing is new, UTC."
     )
-    assembled_at = DateTimeNeo4jFormatProperty(help_text="When it was last put together, UTC.")
+    taken_at = DateTimeNeo4jFormatProperty(help_text="When it was taken to be worked at, UTC.")
+    assembled_at = DateTimeNeo4jFormatProperty(
+        help_text="When it was put together, UTC; absent when something is new."
+    )
     updated_at = DateTimeNeo4jFormatProperty(help_text="When spans last came, UTC.")
 
 

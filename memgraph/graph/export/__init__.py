@@ -89,7 +89,7 @@ def export(
         check_directory(target)
     elif target.is_dir():
         raise InvalidInput("target", "is a folder; this format writes a file")
-    content = MultisetHash()
+    content = MultisetHash(model)
     with (
         replaced(target) as part,
         closing(_writer(part, target, model, tenant_id, format)) as writer,

@@ -107,7 +107,7 @@ def checked(raws: Iterable[Raw], model: GraphModel) -> Iterator[Checked]:
     Raises InvalidInput with position and field. Nodes come before relationships.
     """
     checker = Checker(model)
-    content = MultisetHash()
+    content = MultisetHash(model)
     footer: Footer | None = None
     for raw in raws:
         if isinstance(raw, Footer):

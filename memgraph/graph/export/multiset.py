@@ -14,11 +14,12 @@ generalised birthday attack on the sum is within reach.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import orjson
 
+from memgraph.domain.schema import COMPUTED, GraphModel
 from memgraph.graph.export.records import NodeRecord, Record
 
 VERSION = 1
@@ -39,9 +40,17 @@ class Digest:
 
 
 class MultisetHash:
-    """Add records in any order, then ask for the digest."""
+    """Add records in any order, then ask for the digest.
 
-    def __init__(self) -> None:
+    What enrichment added is left out where the model tells it: it depends on what was
+    known when it ran, and equal content has equal values.
+    """
+
+    def __init__(self, model: GraphModel | None = None) -> None:
+        self._enriched = {
+            label: frozenset(p.name for p in spec.properties if p.enriched)
+            for label, spec in (model.nodes.items() if model else ())
+        }
         self._node_sum = self._edge_sum = 0
         self._nodes: Counter[str] = Counter()
         self._edges: Counter[str] = Counter()
@@ -56,6 +65,8 @@ class MultisetHash:
 
     def add(self, record: Record, line: bytes) -> None:
         """Count ``record`` in; ``line`` is its canonical line."""
+        if isinstance(record, NodeRecord):
+            line = self._said(record) or line
         number = int.from_bytes(blake2b(line, digest_size=32).digest(), "big")
         if isinstance(record, NodeRecord):
             self._node_sum += number
@@ -63,6 +74,15 @@ class MultisetHash:
         else:
             self._edge_sum += number
             self._edges[record.type] += 1
+
+    def _said(self, record: NodeRecord) -> bytes | None:
+        """The line of what senders said, if the record holds more."""
+        enriched = self._enriched.get(record.label, frozenset())
+        if enriched.isdisjoint(record.properties):
+            return None
+        left_out = enriched.union(record.properties.get(COMPUTED, ()))
+        kept = {name: v for name, v in record.properties.items() if name not in left_out}
+        return replace(record, properties=kept).line()
 
     def digest(self) -> Digest:
         nodes, edges = dict(sorted(self._nodes.items())), dict(sorted(self._edges.items()))

@@ -20,6 +20,7 @@ def run(items: Sequence[Item], tools: Tools) -> None:
             item.end(Outcome.REJECTED, error.code, **error.facts)
             continue
         mutation.sent_hash = item.sent_hash
+        mutation.is_retold = item.is_retold
         if mutation.fact is not None:
             mutation.enriched = item.enriched
             if item.computed:

@@ -33,6 +33,8 @@ class Item:
     """Of the original bytes, for the filter of duplicates."""
     sent_hash: int | None = None
     """Of what was sent, when the event was redacted since."""
+    is_retold: bool = False
+    """It may tell in other words what is stored; that is no conflict then."""
     mutation: Mutation | None = None
     outcome: Outcome | None = None
     """How it ended; None while it is open."""
@@ -128,4 +130,6 @@ class Tools:
 
 
 class Stage(Protocol):
+    """A step of the pipeline, over items that are open."""
+
     def __call__(self, items: Sequence[Item], tools: Tools, /) -> None: ...

@@ -25,7 +25,7 @@ from memgraph.services.ingest.formats.otlp.neutral import (
     ToolRun,
 )
 from memgraph.services.ingest.formats.otlp.requests import Requests
-from memgraph.services.ingest.formats.otlp.retrievals import documents_of, prompt_of
+from memgraph.services.ingest.formats.otlp.retrievals import Asked, documents_of
 from memgraph.services.ingest.formats.otlp.spans import LogRecord, Span
 from memgraph.services.ingest.formats.otlp.tellings import Tellings
 from memgraph.services.ingest.formats.otlp.tree import Node, grow, tool_runs
@@ -95,13 +95,15 @@ class _Trace:
 
     def _read_retrievals(self, histories: list[History]) -> None:
         """Give each prompt the documents that were looked up for it."""
-        asked = [
-            (call.node, history.prompt.id)
-            for call, history in zip(self._calls, histories, strict=True)
-            if history.prompt is not None
-        ]
+        asked = Asked(
+            [
+                (call.node, history.prompt.id)
+                for call, history in zip(self._calls, histories, strict=True)
+                if history.prompt is not None
+            ]
+        )
         for node, documents in documents_of(self._nodes):
-            prompt_id = prompt_of(node, asked)
+            prompt_id = asked.prompt_of(node)
             if prompt_id is None:
                 rule = "belongs to no prompt of its trace"
                 self._tellings.refuse(node.span.position, InvalidInput("retrieval", rule))
@@ -109,16 +111,18 @@ class _Trace:
                 self._documents.setdefault(prompt_id, []).extend(documents)
 
     def _recall(self, history: History, node: Node, told_ns: int) -> None:
-        """Tell of every message of a history; the calls they were part of tell better."""
+        """Tell of what a history holds and no call before it; whose part it was tells better."""
         for step in history.steps:
             when = building.recalled_at(told_ns, history.length - step.number)
             match step:
                 case PromptStep():
-                    self._recall_prompt(step, node, when)
+                    if not self._tellings.knows("PromptEvent", step.id):
+                        self._recall_prompt(step, node, when)
                 case ResponseStep():
                     for asked in step.asked:
                         self._requests.ask(asked, None)
-                    self._add(node, partial(building.recalled_response, step, when))
+                    if not self._tellings.knows("ResponseEvent", step.id):
+                        self._add(node, partial(building.recalled_response, step, when))
                 case _:
                     self._requests.answer(step.asked, step.message, when, node)
 

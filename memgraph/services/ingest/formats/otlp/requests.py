@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,13 +39,24 @@ class Requests:
 
     def __init__(self) -> None:
         self._known: dict[str, Request] = {}
+        self._by_call_id: dict[str, list[Request]] = defaultdict(list)
+        self._by_name: dict[str, list[Request]] = defaultdict(list)
+        self._by_form: dict[str, list[Request]] = defaultdict(list)
 
     def __iter__(self) -> Iterator[Request]:
         return iter(self._known.values())
 
     def ask(self, asked: Asked, asked_ns: int | None) -> None:
         """Note a request; ``asked_ns`` is when the call of this trace was complete."""
-        known = self._known.setdefault(asked.invocation_id, Request(asked))
+        known = self._known.get(asked.invocation_id)
+        if known is None:
+            known = self._known[asked.invocation_id] = Request(asked)
+            wanted = asked.request
+            if wanted.call_id is not None:
+                self._by_call_id[wanted.call_id].append(known)
+            self._by_name[wanted.name].append(known)
+            for form in _forms_of_asked(wanted.arguments):
+                self._by_form[wanted.name + form].append(known)
         if asked_ns is not None:
             known.asked, known.asked_ns = asked, asked_ns
 
@@ -63,19 +75,22 @@ class Requests:
         return found, found.runs - 1
 
     def _find(self, run: ToolRun, start_ns: int) -> Request | None:
-        known = self._known.values()
         if run.call_id is not None:
-            by_id = [r for r in known if r.asked.request.call_id == run.call_id]
             # A call id may repeat within a session: the one asked last before the run is meant.
-            return max(by_id, key=lambda r: _nearness(r, start_ns), default=None)
-        named = [r for r in known if r.asked.request.name == run.name and not r.runs]
-        before = [r for r in named if r.asked_ns is not None and r.asked_ns <= start_ns]
-        earlier = [r for r in named if r.asked_ns is None]
-        return next(iter([*_alike(before, run), *before, *_alike(earlier, run)]), None)
-
-
-def _alike(requests: list[Request], run: ToolRun) -> list[Request]:
-    return [r for r in requests if same_arguments(r.asked.request.arguments, run.arguments)]
+            same = self._by_call_id[run.call_id]
+            return max(same, key=lambda r: _nearness(r, start_ns), default=None)
+        name = run.name or ""
+        alike = [self._by_form[name + form] for form in _forms_of_given(run.arguments)]
+        for requests in (*alike, self._by_name[name]):
+            # A run answers once, so those at the front are done for good.
+            while requests and requests[0].runs:
+                del requests[0]
+            for request in requests:
+                asked_ns = request.asked_ns
+                if not request.runs and asked_ns is not None and asked_ns <= start_ns:
+                    return request
+        earlier = (r for requests in alike for r in requests if not r.runs)
+        return next((r for r in earlier if r.asked_ns is None), None)
 
 
 def _nearness(request: Request, start_ns: int) -> tuple[bool, int]:
@@ -83,11 +98,12 @@ def _nearness(request: Request, start_ns: int) -> tuple[bool, int]:
     return (asked_ns is not None and asked_ns <= start_ns, asked_ns or 0)
 
 
-def same_arguments(asked: Any, given: Any) -> bool:
-    """Compare arguments; frameworks send a single one bare, or by position."""
-    if digest(asked or {}) == digest(given or {}):
-        return True
-    values = list(asked.values()) if isinstance(asked, dict) else [asked]
-    if isinstance(given, list):
-        return digest(values) == digest(given)
-    return len(values) == 1 and str(values[0]) == str(given)
+def _forms_of_asked(arguments: Any) -> set[str]:
+    """The ways in which a framework may hand on arguments: by name, by position, one bare."""
+    values = list(arguments.values()) if isinstance(arguments, dict) else [arguments]
+    forms = {digest(arguments or {}), digest(values)}
+    return forms | {f"bare {values[0]}"} if len(values) == 1 else forms
+
+
+def _forms_of_given(arguments: Any) -> tuple[str, str]:
+    return digest(arguments or {}), f"bare {arguments}"

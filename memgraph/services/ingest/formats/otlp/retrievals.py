@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from memgraph.services.ingest.formats.otlp.neutral import Document, Retrieval
 from memgraph.services.ingest.formats.otlp.tree import Node
+
+_REACH = 64
+"""Levels above a span that are compared; deeper trees are of no program."""
 
 
 def documents_of(nodes: list[Node]) -> Iterator[tuple[Node, tuple[Document, ...]]]:
@@ -25,17 +31,39 @@ def _is_told_above(node: Node) -> bool:
     return False
 
 
-def prompt_of(node: Node, asked: Sequence[tuple[Node, str]]) -> str | None:
-    """Choose the prompt of the call that shares most with a retrieval, by time the next one.
+class Asked:
+    """The calls of a trace by the spans they are under, to find the prompt of a retrieval."""
 
-    ``asked`` are calls by time, each with its prompt. None when there is none.
-    """
-    above = {id(a): a.depth for a in node.above()}
-    shared = [
-        max((above[id(a)] for a in call.above() if id(a) in above), default=-1) for call, _ in asked
-    ]
-    nearest = [pair for pair, depth in zip(asked, shared, strict=True) if depth == max(shared)]
-    after = [pair for pair in nearest if pair[0].span.start_ns >= node.span.start_ns]
-    if not nearest:
-        return None
-    return after[0][1] if after else nearest[-1][1]
+    def __init__(self, calls: Sequence[tuple[Node, str]]) -> None:
+        """Take calls in their order in time, each with the id of its prompt."""
+        self._all = _Calls()
+        self._under: dict[int, _Calls] = defaultdict(_Calls)
+        for node, prompt_id in calls:
+            self._all.add(node, prompt_id)
+            for above in islice(node.above(), _REACH):
+                self._under[id(above)].add(node, prompt_id)
+
+    def prompt_of(self, retrieval: Node) -> str | None:
+        """Choose the call that shares most with a retrieval, by time the next one, else the last.
+
+        None when the trace has no call.
+        """
+        above = (id(node) for node in islice(retrieval.above(), _REACH))
+        nearest = next((self._under[i] for i in above if i in self._under), self._all)
+        return nearest.next_after(retrieval.span.start_ns)
+
+
+class _Calls:
+    """Calls in their order in time."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._prompts: list[str] = []
+
+    def add(self, node: Node, prompt_id: str) -> None:
+        self._starts.append(node.span.start_ns)
+        self._prompts.append(prompt_id)
+
+    def next_after(self, ns: int) -> str | None:
+        at = bisect_left(self._starts, ns)
+        return self._prompts[min(at, len(self._prompts) - 1)] if self._prompts else None

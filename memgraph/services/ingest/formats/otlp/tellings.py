@@ -61,6 +61,10 @@ class Tellings:
         else:
             self.keep(Record.of(event, position))
 
+    def knows(self, class_name: str, event_id: str) -> bool:
+        """Say whether an event has been told."""
+        return (class_name, event_id) in self._records
+
     def keep(self, record: Record) -> None:
         key = (type(record.event).__name__, record.event.event_id)
         known = self._records.get(key)
