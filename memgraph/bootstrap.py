@@ -167,7 +167,7 @@ class App:
             answers=self.shared.answers,
             limits=Limits(limits, nodes, self.shared.limiter, self.shared.alone),
             door=Door(pipeline),
-            traces=self._traces(graph, pipeline),
+            traces=Traces(TraceInbox(graph), pipeline, self.settings.otlp),
             dead_letters=DeadLetters(DeadLetterStore(graph, self.model), pipeline),
             feed=self.shared.feed,
         )
@@ -177,11 +177,6 @@ class App:
         """The way in for commands: their statements take the time they need."""
         toolbox = self._toolbox(self.graph, self.texts)
         return self._pipeline(toolbox, MeteredWriter(self.writer, self.meters))
-
-    @cached_property
-    def traces(self) -> Traces:
-        """The inbox of traces for commands and workers."""
-        return self._traces(self.graph, self.pipeline)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
@@ -236,15 +231,6 @@ class App:
                 AdaptiveRate(settings.events_per_s, slow_s=settings.slow_write_s),
                 CircuitBreaker(failure_rate=settings.circuit_failure_rate),
             ),
-        )
-
-    def _traces(self, graph: Graph, pipeline: Pipeline) -> Traces:
-        return Traces(
-            TraceInbox(graph),
-            pipeline,
-            FactHashes(graph, self.model).find,
-            self.settings.otlp,
-            batch=self.settings.ingest.batch,
         )
 
     @cached_property

@@ -65,7 +65,7 @@ def _raw_body(raw: RawBody, example: Any) -> dict[str, Any]:
 def _binary(raw: RawBody | None) -> dict[str, Any]:
     """The media types of an operation that are not JSON: they are taken, and answered alike."""
     media = [name for name in raw.media if name not in JSON_MEDIA] if raw is not None else []
-    return dict.fromkeys(media, {"schema": {"type": "string", "format": "binary"}})
+    return {name: {"schema": {"type": "string", "format": "binary"}} for name in media}
 
 
 def _referring(schema: Any) -> Any:

@@ -22,6 +22,7 @@ from memgraph.domain.errors import InvalidInput
 from memgraph.graph.digest import digest as read_digest
 from memgraph.graph.export import export as write_export
 from memgraph.graph.export import import_ as read_import
+from memgraph.graph.traces import TraceInbox
 from memgraph.services.ingest.formats.records import FormatOptions
 from memgraph.settings import Settings
 
@@ -97,10 +98,12 @@ def ingest(
 def _show_sources(settings: Settings, tenant: str, *, as_json: bool) -> None:
     with open_app(settings) as app:
         sources = app.reader.list_sources(tenant)
+        waiting = TraceInbox(app.graph).count_waiting(tenant)
     if as_json:
         print_json(sources)
     else:
         out.print(render.sources(sources))
+        out.print(f"{waiting} traces waiting to be assembled")
     settled = ("stored", "duplicate", "rejected", "dead_lettered")
     if any(row["received"] != sum(row[name] for name in settled) for row in sources):
         err.print("the counts do not add up: something was lost, which is a fault of ours")

@@ -146,16 +146,23 @@ class Relay:
         """
         delivered = 0
         tenant_id: str | None = ""
-        while not (stop and stop.is_set()) and self._holds_lease():
+        while self._has_work(stop):
             tenant_id = self._next(tenant_id or "")
             if tenant_id is None:
                 break
             delivered += self._take(tenant_id) if self._ways else self._clean(tenant_id)
             if self._tenant_id is not None:
                 break
-        if time.monotonic() >= self._clean_at:
+        if not self._ways and time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + _CLEAN_EVERY_S
         return delivered
+
+    def _has_work(self, stop: threading.Event | None) -> bool:
+        """Whether it is its turn, and a sink, or the time, to look at the next tenant."""
+        if stop is not None and stop.is_set():
+            return False
+        due = min((way.due for way in self._ways), default=self._clean_at)
+        return self._holds_lease() and time.monotonic() >= due
 
     def drain(self) -> int:
         """Take what waits, as far as sinks are there; how many deliveries were made."""
@@ -246,8 +253,7 @@ class Relay:
         )
 
     def _clean(self, tenant_id: str) -> int:
-        if time.monotonic() >= self._clean_at:
-            self._outbox.remove_old(tenant_id, self._settings.keep_s)
+        self._outbox.remove_old(tenant_id, self._settings.keep_s)
         return 0
 
 

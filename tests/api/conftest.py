@@ -19,7 +19,6 @@ from memgraph.graph.session import Graph
 from memgraph.settings import LimitSettings, Settings
 from tests.support.redis_server import redis_for_tests
 
-
 AT_ROOT = ("/healthz", "/openapi", "/docs", "/v1/")
 """Where what is not below the path of the API begins."""
 

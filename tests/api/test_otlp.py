@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -18,9 +20,12 @@ from werkzeug.test import TestResponse
 from memgraph.bootstrap import App
 from memgraph.domain.access import Role
 from memgraph.domain.errors import Overloaded
+from memgraph.domain.events import PromptEvent
 from memgraph.services.ingest.formats.otlp.decode import JSON, PROTOBUF
 from memgraph.services.ingest.traces import Traces
 from tests.api.conftest import Caller, CallerAs
+from tests.support.otlp_checker import FOLDERS, Recording, assembled, compare, table
+from tests.support.otlp_graph import graph_records
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 Json = dict[str, Any]
@@ -66,15 +71,15 @@ def traces(parts: App, monkeypatch: pytest.MonkeyPatch) -> Traces:
     return found
 
 
-def settle(traces: Traces) -> None:
-    while traces.assemble_due():
+def settle(traces: Traces, tenant: str) -> None:
+    while traces.assemble_of(tenant):
         pass
 
 
-def test_json_is_kept_and_then_in_the_graph(api: Caller, traces: Traces) -> None:
+def test_json_is_kept_and_then_in_the_graph(api: Caller, traces: Traces, tenant: str) -> None:
     answer = api.post("/v1/traces", body(span()))
     assert (answer.status_code, answer.mimetype, answer.json) == (200, JSON, {})
-    settle(traces)
+    settle(traces, tenant)
     [prompt] = api.get("/sessions/s-otlp/prompts").json["items"]
     assert prompt["text"] == "Where is my parcel?"
     [response] = api.get(f"/prompts/{prompt['prompt_id']}/responses").json["items"]
@@ -117,7 +122,9 @@ def test_an_attribute_that_is_refused_refuses_no_span(api: Caller) -> None:
     assert "attributes.broken" in told["errorMessage"]
 
 
-def test_log_records_complete_the_span_that_they_name(api: Caller, traces: Traces) -> None:
+def test_log_records_complete_the_span_that_they_name(
+    api: Caller, traces: Traces, tenant: str
+) -> None:
     spoken = [
         ("gen_ai.user.message", {"content": "Where is it?"}),
         ("gen_ai.choice", {"index": 0, "message": {"content": "Here."}, "finish_reason": "stop"}),
@@ -142,7 +149,7 @@ def test_log_records_complete_the_span_that_they_name(api: Caller, traces: Trace
         gen_ai__conversation__id="s-logs",
     )
     api.post("/v1/traces", body(span(attributes=told)))
-    settle(traces)
+    settle(traces, tenant)
     [prompt] = api.get("/sessions/s-logs/prompts").json["items"]
     assert prompt["text"] == "Where is it?"
 
@@ -196,10 +203,38 @@ def test_who_may_not_write_is_refused(web: Any, caller: CallerAs) -> None:
     assert send(caller(Role.DATA_SCIENTIST), b"", PROTOBUF).status_code == 403
 
 
-def test_another_tenant_sees_nothing(api: Caller, caller: CallerAs, traces: Traces) -> None:
+@pytest.mark.parametrize(
+    "folder", FOLDERS, ids=lambda folder: f"{folder.parent.parent.name}-{folder.name}"
+)
+def test_a_recording_is_in_the_graph_as_its_program_says(
+    api: Caller, traces: Traces, parts: App, tenant: str, folder: Path
+) -> None:
+    for path in sorted(folder.glob("*.binpb")):
+        data = gzip.compress(path.read_bytes())
+        headers = {"Content-Encoding": "gzip"}
+        answer = api("POST", "/v1/traces", data=data, content_type=PROTOBUF, headers=headers)
+        assert (answer.status_code, answer.data) == (200, b"")
+    settle(traces, tenant)
+    recording = Recording.of(folder)
+    texts = {
+        sha256(document.content.encode()).hexdigest(): document.content
+        for record in assembled(recording.spans)
+        if isinstance(record.event, PromptEvent) and record.event.context
+        for document in record.event.context.documents or ()
+    }
+    records = graph_records(parts.graph, parts.model, tenant, texts)
+    differences = compare(recording, records)
+    wrong = [d.kind for d in differences if d.missing or d.invented]
+    assert wrong == [], "\n" + table(folder.name, differences)
+    assert sum(d.found for d in differences) > 20
+
+
+def test_another_tenant_sees_nothing(
+    api: Caller, caller: CallerAs, traces: Traces, tenant: str
+) -> None:
     other = caller(tenant_id=f"{TRACE}-other")
     api.post("/v1/traces", body(span()))
     assert traces.count_waiting(f"{TRACE}-other") == 0
-    settle(traces)
+    settle(traces, tenant)
     assert api.get("/sessions/s-otlp/prompts").json["items"]
     assert other.get("/sessions/s-otlp/prompts").status_code == 404

@@ -16,15 +16,21 @@ from pathlib import Path
 import httpx2
 import orjson
 import pytest
+from click.testing import CliRunner
 
 from memgraph.adapters.feed import BEGINNING, RedisFeed
+from memgraph.adapters.outlets import open_sinks
 from memgraph.adapters.redis_link import RedisLink
 from memgraph.bootstrap import build
+from memgraph.cli import cli
 from memgraph.domain.access import Role
+from memgraph.domain.errors import StackError
 from memgraph.domain.events import read_event
 from memgraph.graph.outbox import Outbox
 from memgraph.graph.session import Graph
 from memgraph.graph.writer import Writer
+from memgraph.local.state import StackConfig
+from memgraph.local.supervisor import services_of
 from memgraph.services.ingest.graph_rows import to_mutation
 from memgraph.settings import Neo4jSettings, Settings
 from tests.support.events import at, event
@@ -215,3 +221,52 @@ def test_one_round_leaves_the_lease_to_the_next(
         write(writer, tenant, f"p{n}")
         ran = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=60)
         assert orjson.loads(ran.stdout) == {"delivered": 1}
+
+
+def test_the_command_says_what_it_did(
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    writer: Writer,
+    graph: Graph,
+    tenant: str,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MEMGRAPH_TEST_NEO4J_URI", raising=False)
+    write(writer, tenant, "p0", "p1")
+    ran = CliRunner().invoke(cli, ["relay", "--once", "--tenant", tenant])
+    assert (ran.exit_code, ran.output) == (0, "2 events delivered\n")
+    assert not Outbox(graph).list_entries(tenant, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("redis", "brokers", "names"),
+    [("", "", []), ("redis://x", "", ["redis"]), ("redis://x", "x:1", ["redis", "kafka"])],
+)
+def test_sinks_are_those_whose_addresses_are_known(
+    redis: str, brokers: str, names: list[str]
+) -> None:
+    # None of them connects before something goes out.
+    with open_sinks(Settings(), redis, brokers) as sinks:
+        assert [sink.name for sink in sinks] == names
+
+
+def test_kafka_without_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "memgraph.adapters.kafka", None)
+    with pytest.raises(StackError, match="kafka"), open_sinks(Settings(), "", "x:1"):
+        pass
+
+
+def test_the_stack_runs_a_relay_that_finds_it(tmp_path: Path) -> None:
+    config = StackConfig(tmp_path, rest_port=8080, settings_file="settings.toml")
+    (process,) = (s for s in services_of(config) if s.name == "relay")
+    process.fetch(print)
+    command = process.prepare({})
+    assert command.env["MEMGRAPH_DATA_DIR"] == str(tmp_path)
+    assert command.argv[-3:] == ("relay", "--config", "settings.toml")
+    assert process.ready({})
+    ran = subprocess.run(
+        [*command.argv[:-2], "--help"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "--once" in ran.stdout
+    assert not [s for s in services_of(StackConfig(tmp_path)) if s.name == "relay"]

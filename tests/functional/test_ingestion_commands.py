@@ -46,7 +46,9 @@ def test_status_tells_what_became_of_each_source(run: Run, tmp_path: Path) -> No
         "dead_lettered": 1,
         "kept": 1,
     }
-    assert "day.jsonl" in run("ingest", "status").out
+    shown = run("ingest", "status").out
+    assert "day.jsonl" in shown
+    assert "0 traces waiting" in shown
 
 
 def test_a_sum_that_is_wrong_is_told(run: Run, tmp_path: Path, graph: Any, tenant: str) -> None:

@@ -227,6 +227,7 @@ def test_two_readers_share_and_one_that_leaves_loses_nothing(
             second = two.stop()
     counted = readers.counted()
     assert counted["stored"] == 900
+    assert first.received > 0 < second.received
     assert first.received + second.received == counted["received"]
     assert readers.digest() == direct(events)
 

@@ -35,6 +35,7 @@ from memgraph.graph.search import Searcher
 from memgraph.graph.selection import count_of_store
 from memgraph.graph.selector import Selector
 from memgraph.graph.session import Graph
+from memgraph.graph.traces import Finished, Fragment, TraceInbox
 from memgraph.graph.traversal import Direction, neighbours, node_map
 from memgraph.graph.writer import Writer
 from memgraph.ids import now
@@ -73,7 +74,12 @@ EAGER = {
     r"delete_edges .+": "finds every edge before it deletes the first",
     r"restore merge_response_transfers_to_agent": "locks every row before it reads the first",
     r"constant embedding\.TAKE_PENDING": "reads every marker before it removes the first",
+    r"constant traces\.KEEP_FRAGMENTS": "says what was known only when every row is merged",
+    r"constant traces\.TAKE": "locks every trace before it reads the first",
+    r"constant traces\.REMOVE_\w+": "finds everything before it deletes the first",
     r"constant outbox\.REMOVE_OLD": "finds every entry before it deletes the first",
+    r"constant dead_letters\.REMOVE_LETTERS": "finds every letter before it deletes the first",
+    r"complete \w+": "locks every row before it reads the first",
     r"constant (ledger\.COUNT_EVENTS|outbox\.APPEND|lease\.HOLD)": "one row",
     r"constant migration(s|_lock)\.\w+": "one row",
 }
@@ -84,6 +90,7 @@ SCANS = {
     r"constant credentials\.LIST_TENANTS": "lists the tenants, for operators",
     r"constant outbox\.READ_WAITING": "looks into the outbox of each tenant, for operators",
     r"constant embedding\.LIST_WAITING_TENANTS": "lists the tenants, for workers",
+    r"constant traces\.LIST_DUE_TENANTS": "lists the tenants, for workers",
     r"(select|tally|found) .+ by words": "the full-text index knows no tenants: filtered behind it",
 }
 """Statements that may read a whole label."""
@@ -91,6 +98,7 @@ SCANS = {
 NO_TENANT = {
     r"constant migration(s|_lock)\.\w+": "migrations belong to the database",
     r"constant embedding\.LIST_WAITING_TENANTS": "asks every tenant whether it waits, for workers",
+    r"constant traces\.LIST_DUE_TENANTS": "asks every tenant whether it waits, for workers",
     r"constant outbox\.(FIND_TENANT|READ_WAITING)": "finds the tenants whose events wait",
 }
 """Statements that may read nodes of no tenant."""
@@ -141,6 +149,7 @@ def _sample(model: GraphModel) -> dict[str, Any]:
         "reason": "x",
         "ids": ["x"],
         "limit": 100,
+        "limits": "{}",
         "depth": 6,
         "fan_out": 50,
         "max_nodes": 1_000,
@@ -156,7 +165,7 @@ def _sample(model: GraphModel) -> dict[str, Any]:
     sample |= {f"value_{i}": "x" for i in range(3)}
     sample |= {"after_sequence": 1, "sequence": 1, "keep_s": 1, "slot": "x", "job": "x"}
     sample |= {"words": "x", "vector": [0.1] * 256, "hits": 100, "segment": -1}
-    sample |= {"prompt_ids": ["x"], "characters": 100}
+    sample |= {"prompt_ids": ["x"], "characters": 100, "lease_ms": 1}
     return sample | {"took_ms": 1, "dead_after_s": 1}
 
 
@@ -408,7 +417,15 @@ def _write_everything(graph: Graph, model: GraphModel, tenant: str) -> None:
         [event(event_id=id_, timestamp=at(0), prompt={"text": "t"}, session={"id": "ties"})]
         for id_ in ("tie-1", "tie-2")
     ]
-    for batch in (*backwards, story, [conflict], cycle, *ties):
+    handoff = event(
+        type="handoff",
+        event_id="h-named",
+        timestamp=at(0),
+        response_id="r0",
+        to_agent_id="a1",
+        from_agent_id="only named",
+    )
+    for batch in (*backwards, story, [conflict], cycle, *ties, [handoff]):
         writer.write(tenant, [to_mutation(read_event(e), e) for e in batch], source="test")
 
 
@@ -460,12 +477,25 @@ def _ask_everything(graph: Graph, model: GraphModel, tenant: str, folder: Path) 
     export.import_(graph, model, f"{tenant}-copy", target)
     _embed_everything(graph, tenant)
     _relay_everything(graph, tenant)
+    _assemble_everything(graph, tenant)
     Deletion(graph, model).delete_session(tenant, "s1")
     late = [to_mutation(read_event(e), e) for e in late_events()]
     Writer(graph, model).write(tenant, late, source="test")
     _select_everything(graph, model, tenant)
     read_census(graph, model)
     graph.read(store_statement(model), tenant_id=tenant)  # `count` sends it to one tenant alone
+
+
+def _assemble_everything(graph: Graph, tenant: str) -> None:
+    inbox = TraceInbox(graph)
+    inbox.keep(tenant, [Fragment("t", "content", wait_s=0.0)])
+    assert tenant in inbox.list_tenants()
+    assert inbox.count_waiting(tenant) == 1
+    number, [taken] = inbox.take(tenant, 10)
+    assert inbox.read(tenant, [taken.trace_id]) == {"t": ["content"]}
+    inbox.find_finished_calls(tenant, ["x"])
+    inbox.finish(tenant, number, [Finished("t", wait_s=0.0, is_assembled=True)])
+    inbox.remove(tenant, number, ["t"])
 
 
 def _relay_everything(graph: Graph, tenant: str) -> None:
@@ -494,6 +524,9 @@ def _embed_everything(graph: Graph, tenant: str) -> None:
 def _select_everything(graph: Graph, model: GraphModel, tenant: str) -> None:
     selector, searcher = Selector(graph, model), Searcher(graph)
     prompt = model.nodes["Prompt"]
+    with graph.driver.session(database=graph.database) as session:  # a list has what it sorts by
+        enrich = "MATCH (p:Prompt {tenant_id: $tenant}) SET p.matched_template = 'x'"
+        session.run(f"{enrich}, p.enrichment_pending = 'language'", tenant=tenant).consume()
     for name, selection in selections(model):
         if name.startswith("Prompt"):
             checked = selector.check(selection)

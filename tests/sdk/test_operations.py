@@ -19,6 +19,8 @@ from memgraph.derive.__main__ import CLIENT, drifted
 from memgraph.derive.sdk import client_modules
 
 LEFT_OUT = {
+    "export_logs": "for exporters of OpenTelemetry",
+    "export_traces": "for exporters of OpenTelemetry",
     "read_liveness": "for load balancers, without a credential",
     "read_readiness": "for load balancers, without a credential",
     "stream_events": "server-sent events, which clients of their own read",

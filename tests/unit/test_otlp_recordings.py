@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,17 +15,13 @@ from memgraph.services.ingest.formats.otlp import assemble, is_recalled, pack, u
 from memgraph.services.ingest.formats.records import Record
 from memgraph.services.ingest.graph_rows import to_mutation
 from tests.support.otlp_checker import (
-    DATA,
-    EXCERPT,
     FOLDERS,
-    ROOT,
     Recording,
     assembled,
     compare,
     main,
     table,
 )
-
 
 
 @pytest.fixture(params=FOLDERS, ids=lambda folder: f"{folder.parent.parent.name}-{folder.name}")

@@ -96,14 +96,26 @@ _KIND_OF_FACT = {
     "Response": ChangeKind.RESPONSE_GENERATED,
 }
 _FIGURES = {
-    "Prompt": ("model_id",),
-    "Response": (
-        *("model_id", "prompt_tokens", "completion_tokens", "total_tokens"),
-        *("latency_ms", "cost_usd"),
-    ),
-    "ToolInvocation": ("tool_name", "status", "duration_ms", "retry_count"),
+    "Prompt": {"model_id": "model_id", "text_length": "content_length"},
+    "Response": {
+        "model_id": "model_id",
+        "text_length": "content_length",
+        "prompt_tokens": "prompt_tokens",
+        "completion_tokens": "completion_tokens",
+        "total_tokens": "total_tokens",
+        "latency_ms": "latency_ms",
+        "cost_usd": "cost_usd",
+    },
+    "ToolInvocation": {
+        "tool_name": "tool_name",
+        "status": "status",
+        "duration_ms": "duration_ms",
+        "retry_count": "retry_count",
+    },
 }
-"""Properties that are told, by class."""
+"""Properties that are told, and how they are called, by class."""
+_NONE: dict[str, str] = {}
+_UNTOLD = ""
 _TOLD = {
     ("Prompt", "PART_OF"): None,
     ("Prompt", "USES_MODEL"): None,
@@ -200,26 +212,25 @@ def _notes(m: Mutation, parents: dict[Ref, Ref]) -> Iterator[Note]:
 
 def _notes_of_fact(m: Mutation, fact: Ref, parents: dict[Ref, Ref]) -> Iterator[Note]:
     label, belongs_to = fact[0], _belongs_to(fact, parents)
-    said = m.fact_properties | m.enriched
+    said = m.fact_properties | m.enriched if m.enriched else m.fact_properties
     figures = _figures(label, said)
-    if label in _KIND_OF_FACT and said.get("text_length") is not None:
-        figures["content_length"] = said["text_length"]
-    edges = []
+    edges: list[Any] = []
+    template: dict[str, Any] | None = None
     for edge in m.edges:
-        other = edge.end if edge.start == fact else edge.start if edge.end == fact else None
-        if other is None:
+        if edge.start != fact and edge.end != fact:
             continue
-        if (label, edge.type) not in _TOLD:
+        name = _TOLD.get((label, edge.type), _UNTOLD)
+        if name is _UNTOLD:
             edges.append(_edge(edge, fact))
-        elif name := _TOLD[label, edge.type]:
-            figures[name] = _id(other)
+        elif name is not None:
+            figures[name] = _id(edge.end if edge.start == fact else edge.start)
+        elif edge.type == "INSTANTIATES":
+            template = dict(zip(("template_id", "version"), edge.end[1], strict=True))
     kind = _KIND_OF_FACT.get(label, ChangeKind.NODE_CREATED)
     yield _note(kind, fact, m.occurred_at, m.event_id, belongs_to, figures, edges)
-    for edge in m.edges:
-        if edge.type == "INSTANTIATES":
-            template = dict(zip(("template_id", "version"), edge.end[1], strict=True))
-            kind = ChangeKind.TEMPLATE_INSTANTIATED
-            yield _note(kind, fact, m.occurred_at, m.event_id, belongs_to, template)
+    if template is not None:
+        kind = ChangeKind.TEMPLATE_INSTANTIATED
+        yield _note(kind, fact, m.occurred_at, m.event_id, belongs_to, template)
 
 
 def _note_of_handoff(m: Mutation, edge: Edge, parents: dict[Ref, Ref]) -> Note:
@@ -254,7 +265,12 @@ def _kind_of_change(ref: Ref, said: dict[str, Any]) -> ChangeKind:
 
 
 def _figures(label: str, said: dict[str, Any]) -> dict[str, Any]:
-    return {n: said[n] for n in _FIGURES.get(label, ()) if said.get(n) is not None}
+    told: dict[str, Any] = {}
+    for name, called in _FIGURES.get(label, _NONE).items():
+        value = said.get(name)
+        if value is not None:
+            told[called] = value
+    return told
 
 
 def _edge(edge: Edge, fact: Ref) -> list[Any]:

@@ -40,8 +40,9 @@ class Pipeline:
     ) -> Totals:
         """Settle every item. It returns after the commit; each item has its outcome.
 
-        The ledger has them under ``source``, by default the ``door`` they came in by. With ``keep_invalid`` what breaks a rule becomes a dead letter, because there is
-        nobody to tell. Raises GraphUnavailable and Overloaded: nothing is acknowledged
+        The ledger has them under ``source``, by default the ``door`` they came in by. With
+        ``keep_invalid`` what breaks a rule becomes a dead letter, because there is nobody to
+        tell. Raises GraphUnavailable and Overloaded: nothing is acknowledged
         then, and the batch can be sent again.
         """
         self.meters.count(metrics.SOURCE_EVENTS, len(items), source=door, status="received")

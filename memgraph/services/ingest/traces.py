@@ -26,7 +26,7 @@ from memgraph.domain import events as ev
 from memgraph.domain.errors import InvalidInput, MemgraphError
 from memgraph.domain.mutations import Key, Outcome
 from memgraph.graph.traces import Finished, Fragment, Taken, TraceInbox
-from memgraph.services.enrichment.items import FindHashes, Item
+from memgraph.services.enrichment.items import Item
 from memgraph.services.ingest.formats.otlp import (
     LogRecord,
     Span,
@@ -48,6 +48,8 @@ DOOR = "otlp"
 STAGE = "assemble"
 TOGETHER = 50
 """Traces that are taken at once."""
+MOST_EVENTS = 500
+"""Events in one transaction."""
 PATIENCE_TIMES = 10
 """A trace of which something comes all the time is waited for so many times as long."""
 
@@ -88,10 +90,7 @@ class Traces:
 
     inbox: TraceInbox
     pipeline: Pipeline
-    find_hashes: FindHashes
     settings: OtlpSettings
-    batch: int = 500
-    """Events in one transaction."""
 
     def keep_spans(self, tenant_id: str, body: bytes, media: str) -> Kept:
         """Keep a body of /v1/traces. It is in the inbox when this returns.
@@ -114,7 +113,16 @@ class Traces:
 
         One round trip when none is due. Any number may run.
         """
-        return sum(self._settle_tenant(one, limit) for one in self.inbox.list_tenants())
+        return sum(self.assemble_of(one, limit) for one in self.inbox.list_tenants())
+
+    def assemble_of(self, tenant_id: str, limit: int = TOGETHER) -> int:
+        """The same for one tenant. Raises GraphUnavailable and Overloaded; nothing is lost."""
+        write_id, taken = self.inbox.take(tenant_id, limit)
+        over = [one.trace_id for one in taken if one.is_assembled]
+        if over:
+            self.inbox.remove(tenant_id, write_id, over)
+        self._settle(tenant_id, write_id, [one for one in taken if not one.is_assembled])
+        return len(taken)
 
     def work(self, stop: threading.Event) -> None:
         """Go on until ``stop`` is set. What may come back is waited for, longer each time."""
@@ -155,14 +163,6 @@ class Traces:
             has_root = any(isinstance(p, Span) and p.parent_span_id is None for p in parts)
             wait_s = self.settings.root_settle_s if has_root else self.settings.settle_s
             yield Fragment(trace_id, _packed(parts), wait_s)
-
-    def _settle_tenant(self, tenant_id: str, limit: int) -> int:
-        write_id, taken = self.inbox.take(tenant_id, limit)
-        over = [one.trace_id for one in taken if one.is_assembled]
-        if over:
-            self.inbox.remove(tenant_id, write_id, over)
-        self._settle(tenant_id, write_id, [one for one in taken if not one.is_assembled])
-        return len(taken)
 
     def _settle(self, tenant_id: str, write_id: int, taken: Sequence[Taken]) -> None:
         """Put traces together. One that breaks us stays in the inbox and holds up no other."""
@@ -211,9 +211,7 @@ class Traces:
 
     def _is_patient(self, trace: _Trace) -> bool:
         patience_s = self.settings.patience_s
-        return (
-            trace.taken.quiet_s < patience_s and trace.taken.age_s < PATIENCE_TIMES * patience_s
-        )
+        return trace.taken.quiet_s < patience_s and trace.taken.age_s < PATIENCE_TIMES * patience_s
 
     def _later(self, trace: _Trace) -> Finished:
         return Finished(trace.taken.trace_id, self.settings.patience_s, is_assembled=False)
@@ -242,8 +240,8 @@ class Traces:
                 held.add(trace.taken.trace_id)
                 continue
             items.append(item)
-        for at in range(0, len(items), self.batch):
-            self.pipeline.run(tenant_id, items[at : at + self.batch], door=DOOR, keep_invalid=True)
+        for at in range(0, len(items), MOST_EVENTS):
+            self.pipeline.run(tenant_id, items[at : at + MOST_EVENTS], door=DOOR, keep_invalid=True)
         return held
 
     def _stored(self, tenant_id: str, recalled: Iterable[Record]) -> set[tuple[str, str]]:
@@ -260,8 +258,9 @@ class Traces:
             if fact is not None:
                 facts[fact[0]][fact[1]] = name
         found: set[tuple[str, str]] = set()
+        find_hashes = self.pipeline.toolbox.find_hashes
         for label, by_key in facts.items():
-            found |= {by_key[key] for key in self.find_hashes(tenant_id, label, by_key)}
+            found |= {by_key[key] for key in find_hashes(tenant_id, label, by_key)}
         if calls:
             for call in self.inbox.find_finished_calls(tenant_id, calls):
                 found.update(calls[call])
