@@ -253,6 +253,12 @@ class OtlpSettings(_Section):
         3_600.0, ge=0, description="How long its spans are kept for such as come late, s."
     )
     poll_s: float = Field(0.5, gt=0, description="Pause of a worker that found nothing due, s.")
+    grpc_port: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="Port of OTLP/gRPC (extra `grpc`), usually 4317; 0: it is not served.",
+    )
 
 
 class LocalSettings(_Section):

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from functools import partial
+from importlib.util import find_spec
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from memgraph.adapters.meters import MULTIPROC_DIR, PrometheusMeters, forget_dea
 from memgraph.api import create_app
 from memgraph.api.limits import REFUSING_THREADS
 from memgraph.bootstrap import build
-from memgraph.domain.errors import MemgraphError
+from memgraph.domain.errors import MemgraphError, StackError
 from memgraph.graph import migrations
 from memgraph.local.tether import tie_to_parent
 from memgraph.settings import Settings, SettingsError, load_settings
@@ -37,9 +38,9 @@ LOGGING: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_grani
 """The server's own lines go where all others go."""
 
 
-def application(settings: Settings, server: int) -> Flask:
-    """Make the application of one worker of the process ``server``."""
-    tie_to_parent(server)
+def application(settings: Settings, process: int) -> Flask:
+    """Make the application of one worker of the process ``process``."""
+    tie_to_parent(process)
     telemetry.configure_logging()
     telemetry.configure_tracing()
     forget_dead_workers()
@@ -53,6 +54,11 @@ def application(settings: Settings, server: int) -> Flask:
     threading.Thread(
         target=app.services.traces.work, args=(stopping,), name="memgraph-traces", daemon=True
     ).start()
+    if settings.otlp.grpc_port:
+        from memgraph.rpc.otlp import serve as serve_otlp
+
+        server, _ = serve_otlp(app.services, f"{settings.api.host}:{settings.otlp.grpc_port}")
+        Finalize(None, server.stop, args=(None,), exitpriority=2)
     return create_app(app.services, meters.registry, stopping)
 
 
@@ -83,6 +89,8 @@ def migrate(settings: Settings) -> None:
 def serve(settings: Settings) -> None:
     """Serve until told to stop."""
     telemetry.configure_logging()
+    if settings.otlp.grpc_port and not find_spec("grpc"):
+        raise StackError('OTLP/gRPC needs an extra: pip install "llm-memory-graph[grpc]"')
     migrate(settings)
     with tempfile.TemporaryDirectory(prefix="memgraph-metrics-") as shared:
         os.environ[MULTIPROC_DIR] = shared

@@ -16,7 +16,7 @@ from memgraph.services.ports import TokenCount
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
-MOST_CHARACTERS_READ = 300
+MOST_CHARACTERS_READ = 160
 """Of a text, for its language: more makes the answer slower, not surer."""
 MIN_LETTERS = 12
 MIN_IDEOGRAPHS = 4

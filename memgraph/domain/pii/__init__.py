@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from memgraph.domain.pii.national import NATIONAL_IDS, find_national_ids
 from memgraph.domain.pii.network import IP_ADDRESS, find_ip_addresses
 from memgraph.domain.pii.phone import PHONE, find_phones
 from memgraph.domain.pii.secrets import API_KEY, JSON_WEB_TOKEN, PASSWORD, PRIVATE_KEY, find_secrets
-from memgraph.domain.pii.view import View
+from memgraph.domain.pii.view import LONG_WORD, View
 
 __all__ = ["KINDS", "RECOGNISERS", "Finding", "Recogniser", "find", "redact"]
 
@@ -40,11 +41,18 @@ RECOGNISERS = (
 )
 """The most specific first: of two findings of equal length the earlier one counts."""
 
+SHORTEST = 6
+"""Characters of the shortest finding, an e-mail address."""
+_TELLING = re.compile(rf"[0-9@]|\S{{{LONG_WORD}}}")
+"""Most texts hold no digit, no at sign and no long word, and so nothing."""
+
 KINDS = frozenset(kind for recogniser in RECOGNISERS for kind in recogniser.kinds)
 
 
 def find(text: str) -> list[Finding]:
     """Find personal data and secrets, sorted by offset; of those that overlap the longest."""
+    if text.isascii() and (len(text) < SHORTEST or not _TELLING.search(text)):
+        return []
     folded = fold(text)
     view = View(folded.text)
     if not view.may_hold_any:

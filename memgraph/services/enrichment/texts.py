@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -18,6 +19,10 @@ REMEMBERED = 20_000
 """Answers that are kept. A text is remembered by its digest, so a long one costs no more."""
 SHORT = 64
 """Characters of a text that is cheaper to look at again than to remember."""
+
+
+# Short texts are names and figures in the results of tools, and come again and again.
+_short_personal_data = lru_cache(maxsize=REMEMBERED)(pii.find)
 
 
 @dataclass(eq=False)
@@ -40,6 +45,8 @@ class Texts:
 
     def personal_data(self, text: str) -> list[pii.Finding]:
         """Where the text holds personal data, in order."""
+        if len(text) <= SHORT:
+            return _short_personal_data(text)
         return self._once("pii", text, lambda: pii.find(text))
 
     def _once(self, kind: str, text: str, work: Callable[[], T]) -> T:

@@ -1,0 +1,1 @@
+"""gRPC: what is served by it, with its own statuses. It uses services as the API does."""
