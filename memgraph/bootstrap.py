@@ -39,7 +39,8 @@ from memgraph.services.conversations import Conversations
 from memgraph.services.cursors import Cursors
 from memgraph.services.dead_letters import DeadLetters
 from memgraph.services.embeddings import Embeddings
-from memgraph.services.enrichment.reconcile import Reconciliation
+from memgraph.services.enrichment.items import OnPending, unnoticed
+from memgraph.services.enrichment.reconcile import Reconciler, Reconciliation
 from memgraph.services.enrichment.registry import GraphRegistry
 from memgraph.services.enrichment.single import Enriching
 from memgraph.services.enrichment.texts import Texts
@@ -134,7 +135,8 @@ class App:
         graph = self.graph.bounded(timeout_s=limits.statement_s, stream_timeout_s=limits.stream_s)
         reader, nodes = Reader(graph, self.model), NodeReader(graph, self.model)
         writer = MeteredWriter(self._writer(graph), self.meters)
-        toolbox = self._toolbox(graph, _texts(waits=False))
+        texts = _texts(waits=False)
+        toolbox = self._toolbox(graph, texts, Reconciler(self._reconciliation(graph, texts)).note)
         recorder = Recorder(
             writer, committers=self.settings.ingest.writers, prepare=Enriching(toolbox)
         )
@@ -209,7 +211,7 @@ class App:
         told = self.invalidation.written
         return Writer(graph, self.model, on_written=told, announces=announces)
 
-    def _toolbox(self, graph: Graph, texts: Texts) -> Toolbox:
+    def _toolbox(self, graph: Graph, texts: Texts, on_pending: OnPending = unnoticed) -> Toolbox:
         return Toolbox(
             texts,
             GraphRegistry(Reader(graph, self.model)),
@@ -217,6 +219,7 @@ class App:
             NodeReader(graph, self.model),
             default_policy=PiiPolicy(self.settings.ingest.pii_policy),
             embeds=self.settings.embedding.model != "none",
+            on_pending=on_pending,
         )
 
     def _pipeline(self, toolbox: Toolbox, writer: MeteredWriter) -> Pipeline:
@@ -235,9 +238,11 @@ class App:
 
     @cached_property
     def reconciliation(self) -> Reconciliation:
-        graph = self.graph
+        return self._reconciliation(self.graph, self.texts)
+
+    def _reconciliation(self, graph: Graph, texts: Texts) -> Reconciliation:
         registry = GraphRegistry(Reader(graph, self.model))
-        return Reconciliation(PendingMessages(graph, self.model), self.texts, registry)
+        return Reconciliation(PendingMessages(graph, self.model), texts, registry)
 
     @cached_property
     def texts(self) -> Texts:

@@ -1,4 +1,4 @@
-"""sources, dlq: what became of what came in, and what was kept aside."""
+"""dlq, reconcile: what became of what came in, and what was kept aside."""
 
 from __future__ import annotations
 
@@ -107,4 +107,27 @@ def drop_letter(settings: Settings, tenant: str, *, letter_id: str) -> None:
     click.echo("dropped")
 
 
-COMMANDS = (dlq,)
+@click.command(epilog="Example: memgraph reconcile --all-tenants")
+@click.option("--all-tenants", is_flag=True, help="Complete what all tenants have.")
+@json_option
+@settings_options
+@tenant_option
+def reconcile(settings: Settings, tenant: str, *, all_tenants: bool, as_json: bool) -> None:
+    """Complete what enrichment left out because something it needs was away.
+
+    Exit code 1 when something is still away.
+    """
+    with open_app(settings) as app:
+        known = [row["tenant_id"] for row in app.credentials.list_tenants()]
+        tenants = known if all_tenants else [tenant]
+        done = sum(map(app.reconciliation.run, tenants))
+        is_left = any(map(app.reconciliation.is_left, tenants))
+    if as_json:
+        print_json({"completed": done})
+    else:
+        click.echo(f"{done:,} messages completed")
+    if is_left:
+        sys.exit(1)
+
+
+COMMANDS = (dlq, reconcile)

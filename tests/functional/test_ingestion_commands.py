@@ -93,3 +93,17 @@ def test_letters_are_tried_again(run: Run, tmp_path: Path, graph: Any, tenant: s
     )
     assert run("dlq", "replay", "--reason", "conflict", "--json").json["received"] == 0
     assert run("dlq", "list", "--json").json == []
+
+
+def test_what_was_left_out_can_be_completed(
+    run: Run, tmp_path: Path, graph: Any, tenant: str
+) -> None:
+    conflict(run, tmp_path)
+    graph.run(
+        "MATCH (p:Prompt {tenant_id: $tenant, prompt_id: 'e-1'}) "
+        "SET p.enrichment_pending = 'language matched_template'",
+        tenant=tenant,
+    )
+    assert run("reconcile").out == "1 messages completed\n"
+    again = run("reconcile", "--json")
+    assert (again.code, again.json) == (0, {"completed": 0})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from memgraph.graph.session import Graph
 from memgraph.graph.writer import Writer
 from memgraph.ids import now
 from memgraph.services.enrichment.items import Item, Price
-from memgraph.services.enrichment.reconcile import Reconciliation
+from memgraph.services.enrichment.reconcile import Reconciler, Reconciliation
 from memgraph.services.enrichment.single import NullSeenEvents
 from memgraph.services.enrichment.texts import Texts
 from memgraph.services.enrichment.toolbox import Toolbox
@@ -117,3 +118,20 @@ def test_another_tenant_is_left_alone(
     assert Reconciliation(pending, Texts(away, NullTexts()), away).run("somebody") == 0
     assert len(pending.list_pending(tenant, "Prompt", 10)) == 1
     assert Reader(graph, model).list_sources("somebody") == []
+
+
+def test_what_is_noticed_is_completed_beside_the_work(
+    graph: Graph, model: GraphModel, tenant: str, away: Away, ingest: Any
+) -> None:
+    ingest(PROMPT)
+    reconciliation = Reconciliation(PendingMessages(graph, model), Texts(away, NullTexts()), away)
+    reconciler = Reconciler(reconciliation, first_pause_s=0.02)
+    reconciler.note(tenant)
+    assert reconciliation.is_left(tenant)
+    away.is_here = True
+    give_up = time.monotonic() + 30
+    while reconciliation.is_left(tenant):
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    reconciler.note(tenant)  # its thread begins anew
+    assert NodeReader(graph, model).get(tenant, "Prompt", ("p",))["language"] == "en"

@@ -28,3 +28,5 @@ def run(items: Sequence[Item], tools: Tools) -> None:
             if item.pending:
                 mutation.enriched["enrichment_pending"] = " ".join(item.pending)
         item.mutation = mutation
+    if any(item.pending for item in items):
+        tools.on_pending(tools.tenant_id)

@@ -108,6 +108,13 @@ FindHashes = Callable[[str, str, Iterable[Key]], dict[Key, int]]
 MayWrite = Callable[[Permission], bool]
 
 
+OnPending = Callable[[str], None]
+
+
+def unnoticed(tenant_id: str) -> None:
+    """Whoever completes it finds it in the graph."""
+
+
 def anything(permission: Permission) -> bool:
     """The rights of a door whose senders were let in for everything."""
     return True
@@ -127,6 +134,8 @@ class Tools:
     """Whether prompts get vectors."""
     may: MayWrite = anything
     """What the sender may write."""
+    on_pending: OnPending = unnoticed
+    """Told the tenant when something is left to be completed."""
 
 
 class Stage(Protocol):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import structlog
 
 from memgraph.domain.errors import MemgraphError
 from memgraph.graph.pending import ADDABLE, LABELS, PendingMessages
@@ -12,8 +16,13 @@ from memgraph.services.enrichment.items import Registry
 from memgraph.services.enrichment.metadata import cost_at
 from memgraph.services.enrichment.texts import Texts
 
+_log = structlog.get_logger()
+
 Row = Mapping[str, Any]
 TOGETHER = 500
+FIRST_PAUSE_S = 5.0
+"""Until then what was noticed is written, and what was loading is loaded."""
+LONGEST_PAUSE_S = 300.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +39,10 @@ class Reconciliation:
         Raises GraphUnavailable. What is still missing is tried again next time.
         """
         return sum(self._run(tenant_id, label) for label in LABELS)
+
+    def is_left(self, tenant_id: str) -> bool:
+        """Whether something is still missing."""
+        return any(self.pending.list_pending(tenant_id, label, 1) for label in LABELS)
 
     def _run(self, tenant_id: str, label: str) -> int:
         whole = 0
@@ -71,3 +84,55 @@ class Reconciliation:
         if name == "language":
             return self.texts.language(text)
         return self.registry.match_template(tenant_id, text)
+
+
+class Reconciler:
+    """Completes beside the work what it left out, tenant by tenant. Threads share it.
+
+    Its thread lives only while something is left. What a process that ended did not
+    complete waits in the graph for `memgraph reconcile`.
+    """
+
+    def __init__(
+        self,
+        reconciliation: Reconciliation,
+        *,
+        first_pause_s: float = FIRST_PAUSE_S,
+    ) -> None:
+        self._reconciliation = reconciliation
+        self._pause_s = first_pause_s
+        self._lock = threading.Lock()
+        self._tenants: set[str] = set()
+        self._thread: threading.Thread | None = None
+
+    def note(self, tenant_id: str) -> None:
+        """Something of the tenant is to be completed, soon."""
+        with self._lock:
+            self._tenants.add(tenant_id)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, name="memgraph-reconciler", daemon=True
+                )
+                self._thread.start()
+
+    def _work(self) -> None:
+        pause_s = self._pause_s
+        while True:
+            time.sleep(pause_s)
+            with self._lock:
+                tenants, self._tenants = self._tenants, set()
+            left = {tenant_id for tenant_id in tenants if not self._complete(tenant_id)}
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S) if left else self._pause_s
+            with self._lock:
+                self._tenants |= left
+                if not self._tenants:
+                    self._thread = None
+                    return
+
+    def _complete(self, tenant_id: str) -> bool:
+        try:
+            self._reconciliation.run(tenant_id)
+            return not self._reconciliation.is_left(tenant_id)
+        except MemgraphError as error:
+            _log.warning("reconciliation waits", code=error.code)
+            return False

@@ -11,10 +11,12 @@ from memgraph.domain.values import PiiPolicy
 from memgraph.services.enrichment.items import (
     FindHashes,
     MayWrite,
+    OnPending,
     Registry,
     SeenEvents,
     Tools,
     anything,
+    unnoticed,
 )
 from memgraph.services.enrichment.texts import Texts
 from memgraph.services.kept import Kept
@@ -39,6 +41,7 @@ class Toolbox:
     nodes: ReadsNodes
     default_policy: PiiPolicy = PiiPolicy.FLAG
     embeds: bool = False
+    on_pending: OnPending = unnoticed
 
     @cached_property
     def _policies(self) -> Kept[str, PiiPolicy]:
@@ -55,6 +58,7 @@ class Toolbox:
             pii_policy=self._policies.get(tenant_id),
             embeds=self.embeds,
             may=may,
+            on_pending=self.on_pending,
         )
 
     def _read_policy(self, tenant_id: str) -> PiiPolicy:
