@@ -14,6 +14,7 @@ from memgraph.domain.errors import StackError
 from memgraph.domain.nodes import NODE_CLASSES
 from memgraph.domain.schema import GraphModel
 from memgraph.domain.values import PiiPolicy
+from memgraph.endpoints import kafka_brokers, redis_url, server_settings
 from memgraph.graph.counts import read_census
 from memgraph.graph.credentials import CredentialStore
 from memgraph.graph.dead_letters import DeadLetterStore
@@ -74,7 +75,7 @@ from memgraph.services.recording import Recorder
 from memgraph.services.sessions import Sessions
 from memgraph.services.stream_batches import Settling
 from memgraph.services.templates import Templates
-from memgraph.settings import Neo4jSettings, Settings
+from memgraph.settings import Settings
 
 if TYPE_CHECKING:
     from memgraph.adapters.shared import Shared
@@ -352,54 +353,3 @@ def _texts(*, waits: bool) -> Texts:
     from memgraph.adapters.text import LanguageDetector, TokenCounter
 
     return Texts(LanguageDetector(waits=waits), TokenCounter())
-
-
-def server_settings(settings: Settings) -> Neo4jSettings:
-    """The configured server, else the local stack of the data directory."""
-    if settings.neo4j.uri:
-        return settings.neo4j
-    from memgraph.local import find, last_failure
-
-    stack = find(settings.data_dir)
-    if stack is None or stack.bolt is None:
-        failure = last_failure(settings.data_dir)
-        raise StackError(
-            (f"the local stack stopped: {failure}\n" if failure else "no Neo4j is running; ")
-            + "start one with `memgraph up`, or set MEMGRAPH_NEO4J__URI to use yours"
-        )
-    return settings.neo4j.model_copy(
-        update={
-            "uri": stack.bolt,
-            "user": stack.neo4j_user,
-            "password": SecretStr(stack.neo4j_password or ""),
-        }
-    )
-
-
-def redis_url(settings: Settings) -> str:
-    """The address of the configured Redis, else of the local stack's where its Neo4j is used."""
-    if configured := settings.redis.url.get_secret_value():
-        return configured
-    if settings.neo4j.uri:
-        # The stack's Redis is for its own graph: another one may have the same tenants.
-        return ""
-    from memgraph.local import find
-
-    stack = find(settings.data_dir)
-    return (stack.redis or "") if stack else ""
-
-
-def kafka_brokers(settings: Settings) -> str:
-    """The configured brokers, else the local stack's. Raises StackError."""
-    if settings.kafka.brokers:
-        return settings.kafka.brokers
-    from memgraph.local import find
-
-    # As with Redis: the stack's topics are for its own graph.
-    stack = None if settings.neo4j.uri else find(settings.data_dir)
-    if stack is None or stack.kafka is None:
-        raise StackError(
-            "no Kafka is known; start one with `memgraph up --with-kafka`, "
-            "or set MEMGRAPH_KAFKA__BROKERS to use yours"
-        )
-    return stack.kafka

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import neomodel
 from pydantic import SecretStr
 
-from memgraph.bootstrap import server_settings
+from memgraph.endpoints import server_settings
 from memgraph.graph.driver import open_driver
 from memgraph.settings import Neo4jSettings, load_settings
 

@@ -52,6 +52,7 @@ class LanguageDetector:
         self._waits = waits
         self._loading: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._beginning = threading.Lock()
         self._identifier: LanguageIdentifier | None = None
 
     def detect(self, text: str) -> str | None:
@@ -66,8 +67,11 @@ class LanguageDetector:
         return str(language) if is_certain else None
 
     def _load_beside(self) -> None:
-        with self._lock:
+        # Who loads holds the other lock, and nobody may wait for that here.
+        with self._beginning:
             if self._loading is None:
+                from py3langid import langid  # noqa: F401 - no thread's first import is numpy
+
                 self._loading = threading.Thread(target=self._loaded, daemon=True)
                 self._loading.start()
 

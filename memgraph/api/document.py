@@ -36,6 +36,8 @@ def finish_document(document: Any, *, declared: Iterable[Operation]) -> Any:
             read = headers.references(operation)
             described.setdefault("parameters", []).extend(read)
             responses = described["responses"]
+            if operation.raw is not None and operation.raw.is_partial:
+                responses["207"] = {**responses["200"], "description": "Some are not stored."}
             if "201" in responses:
                 known = {**responses["201"], "description": "It was known already."}
                 responses.setdefault("200", known)

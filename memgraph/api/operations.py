@@ -50,6 +50,8 @@ class RawBody:
     models: tuple[type[BaseModel], ...] = ()
     """Schemas that ``schema`` refers to, by their names."""
     media: tuple[str, ...] = ("application/json",)
+    is_partial: bool = False
+    """It may be done in part: 207, and the answer tells of each part."""
 
 
 @dataclass(frozen=True, slots=True)

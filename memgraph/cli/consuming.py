@@ -12,7 +12,7 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from memgraph.bootstrap import App, kafka_brokers
+from memgraph.bootstrap import App
 from memgraph.cli import render
 from memgraph.cli.common import (
     err,
@@ -25,6 +25,7 @@ from memgraph.cli.common import (
 )
 from memgraph.domain.errors import GraphUnavailable, Overloaded, SchemaOutdated
 from memgraph.domain.events import first_problem
+from memgraph.endpoints import kafka_brokers
 from memgraph.services.consuming import OnProgress, Progress
 from memgraph.services.readiness import Readiness
 from memgraph.settings import Settings

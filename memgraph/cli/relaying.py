@@ -7,7 +7,6 @@ import threading
 
 import click
 
-from memgraph.bootstrap import kafka_brokers
 from memgraph.cli.common import (
     err,
     json_option,
@@ -18,6 +17,7 @@ from memgraph.cli.common import (
     settings_options,
 )
 from memgraph.domain.errors import StackError
+from memgraph.endpoints import kafka_brokers
 from memgraph.settings import Settings
 
 RETRY_FOR_S = 2.0

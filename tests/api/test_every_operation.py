@@ -17,6 +17,7 @@ from memgraph.api.operations import API, Operation
 from memgraph.bootstrap import App
 from memgraph.domain.access import PERMISSIONS, Role
 from memgraph.domain.events import read_event
+from memgraph.domain.mutations import Ended, Letter, Totals
 from memgraph.services.ingest.graph_rows import to_mutation
 from tests.api.conftest import Caller
 from tests.support.events import at, event, small_story
@@ -35,6 +36,7 @@ VALUES = {
     "user_id": "u",
     "score_id": "score",
     "key_id": "000000000000",
+    "dead_letter_id": "letter",
 }
 """A value for each path parameter: nodes that both tenants have, in words of their own."""
 KINDS = {
@@ -67,6 +69,10 @@ def _tenant(parts: App, web: Flask) -> Tenant:
     events = [orjson.dumps(told_by(canary, orjson.loads(line))) for line in (*small_story(), score)]
     result = parts.writer.write(id_, [to_mutation(read_event(e), e) for e in events])
     assert not result.refusals
+    letter = Ended(Totals(dead_lettered=1), [Letter("conflict", "write", canary.encode())])
+    parts.writer.write(id_, [], ended=letter)
+    name = "MATCH (d:DeadLetter {tenant_id: $tenant}) SET d.dead_letter_id = 'letter'"
+    parts.graph.run(name, tenant=id_)
     access = parts.services.access
     keys = {role: access.create_key(id_, name=canary, roles=[role])[1] for role in Role}
     return Tenant(id_, canary, {role: Caller(web, key) for role, key in keys.items()})
@@ -121,7 +127,13 @@ READS = [
     # Streams of events need Redis and have tests of their own.
     if o.method == "GET" and o.permission is not None and o.media != "text/event-stream"
 ]
-MARKED_READS = {"read_prompt", "read_thread", "read_lineage", "read_session"}
+MARKED_READS = {
+    "read_prompt",
+    "read_thread",
+    "read_lineage",
+    "read_session",
+    "read_dead_letter",
+}
 """Reads whose answer must carry the tenant's own words: the test would notice an empty answer."""
 
 

@@ -8,8 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from memgraph import local
-from memgraph.bootstrap import kafka_brokers, redis_url
 from memgraph.domain.errors import StackError
+from memgraph.endpoints import kafka_brokers, redis_url
 from memgraph.local import StackState
 from memgraph.local.state import now
 from memgraph.sections import KafkaSettings

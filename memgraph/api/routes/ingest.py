@@ -76,7 +76,7 @@ _EVENTS = {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": MOST_EVE
 @routes.post(
     "/events",
     permission=WRITE,
-    raw=RawBody({"oneOf": [_EVENT, _EVENTS]}, models=EVENT_CLASSES),
+    raw=RawBody({"oneOf": [_EVENT, _EVENTS]}, models=EVENT_CLASSES, is_partial=True),
     answers=BatchOutcome,
     example=_ONE,
 )
@@ -103,6 +103,7 @@ def create_events(call: Call) -> Answer:
             },
         },
         models=EVENT_CLASSES,
+        is_partial=True,
     ),
     answers=TelemetryOutcome,
     example={
