@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks import (
     consuming,
+    ingesting,
     neomodel_calls,
     reading,
     server,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Line]]] = {
     "P5": serving.read,
     "P4": serving.write,
     "P1": writing.run,
+    "P2": ingesting.run,
     "P3": consuming.run,
     "P11": neomodel_calls.run,
     "P12": starting.run,

@@ -33,7 +33,7 @@ PUBLISHED_TOGETHER = 1_000
 TIMEOUT_S = 600.0
 
 
-_Took = tuple[float, float]
+Took = tuple[float, float]
 """Seconds, and seconds of processors."""
 
 
@@ -67,7 +67,7 @@ def run(bench: Bench) -> list[Line]:
     prepared = baseline.prepare(bench.app.model, batches)
     expected = baseline.expected(prepared)
     events = sum(map(len, lanes))
-    rounds: list[tuple[_Took, _Took]] = []
+    rounds: list[tuple[Took, Took]] = []
     missing = 0
     configure_logging()  # to standard error, beside what is said there
     with _broker(bench) as brokers:
@@ -76,19 +76,19 @@ def run(bench: Bench) -> list[Line]:
             own, other = (f"p3-{who}-{uuid.uuid4()}" for who in ("ours", "baseline"))
             # Whoever goes second finds the server as the first one left it, so they take turns.
             if number % 2:
-                ours = _timed(bench, lambda t=own: _ours(bench, t, brokers, topic, events))
-                bare = _timed(bench, lambda t=other: _bare(bench, t, prepared))
+                ours = timed(bench, lambda t=own: _ours(bench, t, brokers, topic, events))
+                base = timed(bench, lambda t=other: bare(bench, t, prepared))
             else:
-                bare = _timed(bench, lambda t=other: _bare(bench, t, prepared))
-                ours = _timed(bench, lambda t=own: _ours(bench, t, brokers, topic, events))
+                base = timed(bench, lambda t=other: bare(bench, t, prepared))
+                ours = timed(bench, lambda t=own: _ours(bench, t, brokers, topic, events))
             missing += lost(bench.app, own, expected)
-            say(f"P3: {events / ours[0]:,.0f} against {events / bare[0]:,.0f} events/s")
+            say(f"P3: {events / ours[0]:,.0f} against {events / base[0]:,.0f} events/s")
             if number:
-                rounds.append((ours, bare))
+                rounds.append((ours, base))
             for tenant in (own, other):
                 delete(bench.app, tenant)
-    speed = [(events / ours[0], events / bare[0]) for ours, bare in rounds]
-    processor = [(1e6 * ours[1] / events, 1e6 * bare[1] / events) for ours, bare in rounds]
+    speed = [(events / ours[0], events / base[0]) for ours, base in rounds]
+    processor = [(1e6 * ours[1] / events, 1e6 * base[1] / events) for ours, base in rounds]
     note = (
         f"{ROUNDS} rounds of {events:,} events in {PARTITIONS} partitions, {WRITERS} writers; ours "
         "reads, validates, looks at texts, tokens and personal data, writes and commits offsets; "
@@ -108,7 +108,7 @@ def run(bench: Bench) -> list[Line]:
     ]
 
 
-def _timed(bench: Bench, step: Callable[[], float]) -> _Took:
+def timed(bench: Bench, step: Callable[[], float]) -> Took:
     """Seconds that a step says it took, and of processors of this process and the server."""
     settle(bench.app)
     before = cpu_seconds(bench)
@@ -173,7 +173,7 @@ def _read(
     return totals
 
 
-def _bare(bench: Bench, tenant: str, prepared: list[list[baseline.Batch]]) -> float:
+def bare(bench: Bench, tenant: str, prepared: list[list[baseline.Batch]]) -> float:
     database = bench.app.graph.database
 
     def work(lane: list[baseline.Batch]) -> None:
