@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import structlog
@@ -15,6 +13,7 @@ from pydantic import ValidationError
 from memgraph.domain.access import Principal
 from memgraph.domain.errors import InvalidInput
 from memgraph.domain.mutations import Key
+from memgraph.services.kept import Kept
 from memgraph.services.ports import Bucket, Decision, Limiter
 from memgraph.settings import LimitSettings, Rates
 
@@ -50,8 +49,10 @@ class Limits:
     nodes: ReadsNodes
     shared: Limiter
     alone: Limiter
-    _known: OrderedDict[str, tuple[float, Rates]] = field(default_factory=OrderedDict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def _known(self) -> Kept[str, Rates]:
+        return Kept(self._read, life_s=RATES_LIFE_S, most=MOST_TENANTS)
 
     def take_address(self, address: str) -> Decision:
         """A token of an address, before anybody looks at what it sent."""
@@ -73,16 +74,7 @@ class Limits:
 
     def rates(self, tenant_id: str) -> Rates:
         """The limits in force for a tenant and each of its clients."""
-        with self._lock:
-            until, rates = self._known.get(tenant_id, (0.0, self.settings))
-        if until > time.monotonic():
-            return rates
-        rates = self._read(tenant_id)
-        with self._lock:
-            self._known[tenant_id] = (time.monotonic() + RATES_LIFE_S, rates)
-            while len(self._known) > MOST_TENANTS:
-                self._known.popitem(last=False)
-        return rates
+        return self._known.get(tenant_id)
 
     def _read(self, tenant_id: str) -> Rates:
         tenant = self.nodes.find(tenant_id, "Tenant", ())
