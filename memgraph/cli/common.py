@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,6 +57,14 @@ def tenant_option(command: F) -> F:
         return command(*args, tenant=tenant or settings.tenant, **kwargs)
 
     return wrapper  # type: ignore[return-value]
+
+
+def stopped_by_signals() -> threading.Event:
+    """What SIGTERM and Ctrl-C set from now on, for work that ends in order."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from memgraph.cli.common import (
     out,
     print_json,
     settings_options,
+    stopped_by_signals,
 )
 from memgraph.domain.errors import GraphUnavailable, Overloaded, SchemaOutdated
 from memgraph.domain.events import first_problem
@@ -52,9 +52,7 @@ def consume(settings: Settings, *, topics: str | None, group: str | None, as_jso
     settings = _with(settings, topics, group)
     kafka = settings.kafka
     brokers = kafka_brokers(settings)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stopped_by_signals()
     configure_logging()
     meters = metered(kafka.metrics_port)
     with open_app(settings, retry_for_s=RETRY_FOR_S, meters=meters) as app:

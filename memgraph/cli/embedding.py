@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from dataclasses import asdict, replace
 
 import click
@@ -15,6 +13,7 @@ from memgraph.cli.common import (
     out,
     print_json,
     settings_options,
+    stopped_by_signals,
     tenant_option,
 )
 from memgraph.settings import Settings
@@ -52,10 +51,7 @@ def embed(
             requested = sum(map(embeddings.queue.request_all, asked))
             err.print(f"{requested} prompts wait for a vector")
         if follow:
-            stop = threading.Event()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: stop.set())
-            embeddings.work(batch, settings.embedding.poll_s, stop)
+            embeddings.work(batch, settings.embedding.poll_s, stopped_by_signals())
             return
         done = embeddings.drain(batch)
     if as_json:

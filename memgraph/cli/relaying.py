@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-
 import click
 
 from memgraph.cli.common import (
@@ -15,6 +12,7 @@ from memgraph.cli.common import (
     out,
     print_json,
     settings_options,
+    stopped_by_signals,
 )
 from memgraph.domain.errors import StackError
 from memgraph.endpoints import kafka_brokers
@@ -60,10 +58,7 @@ def relay(settings: Settings, *, once: bool, tenant: str | None, as_json: bool) 
             return
         sinks = ", ".join(found.sinks) or "nowhere, so that old ones are removed"
         err.print(f"events go to {sinks}")
-        stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-        found.work(stop)
+        found.work(stopped_by_signals())
 
 
 def _brokers(settings: Settings) -> str:

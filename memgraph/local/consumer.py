@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from memgraph.domain.errors import StackError
-from memgraph.local.process import Command
+from memgraph.local.process import Command, environment_of
 
 READING = b"reading "
 """What it says first when it reads."""
@@ -44,18 +44,13 @@ class ConsumerProcess:
             )
 
     def prepare(self, ports: Mapping[str, int]) -> Command:
-        """Say what it shall read; the environment's other settings stay as they are."""
-        env = {
-            "MEMGRAPH_DATA_DIR": str(self.data_dir),
-            "MEMGRAPH_NEO4J__URI": "",
-            "MEMGRAPH_KAFKA__BROKERS": "",
-        }
+        """Say what it shall read."""
         arguments = ("--config", self.settings_file) if self.settings_file else ()
         return Command(
             (sys.executable, "-P", "-m", "memgraph", "consume", *arguments),
             cwd=Path.cwd(),
             log=self.log,
-            env=env,
+            env=environment_of(self.data_dir),
         )
 
     def ready(self, ports: Mapping[str, int]) -> bool:

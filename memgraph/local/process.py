@@ -27,6 +27,15 @@ class Command:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
+def environment_of(data_dir: Path, **more: str) -> dict[str, str]:
+    """What a process of ours is told so that it finds the servers of a data directory.
+
+    The environment's other settings stay as they are.
+    """
+    none = dict.fromkeys(("MEMGRAPH_NEO4J__URI", "MEMGRAPH_KAFKA__BROKERS"), "")
+    return {"MEMGRAPH_DATA_DIR": str(data_dir), **none, **more}
+
+
 class Server(Protocol):
     """What the supervisor must know of a server."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from memgraph.local.process import Command
+from memgraph.local.process import Command, environment_of
 
 # The driver loads what it finds for data frames: 50 MB that a relay never uses.
 _RUN = """\
@@ -36,18 +36,13 @@ class RelayProcess:
         """Do nothing: it is installed."""
 
     def prepare(self, ports: Mapping[str, int]) -> Command:
-        """Say where it shall look; the environment's other settings stay as they are."""
-        env = {
-            "MEMGRAPH_DATA_DIR": str(self.data_dir),
-            "MEMGRAPH_NEO4J__URI": "",
-            "MEMGRAPH_KAFKA__BROKERS": "",
-        }
+        """Say where it shall look."""
         arguments = ("--config", self.settings_file) if self.settings_file else ()
         return Command(
             (sys.executable, "-P", "-c", _RUN, "relay", *arguments),
             cwd=Path.cwd(),
             log=self.data_dir / self.name / "relay.log",
-            env=env,
+            env=environment_of(self.data_dir),
         )
 
     def ready(self, ports: Mapping[str, int]) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from memgraph.local.ports import LOOPBACK
-from memgraph.local.process import Command
+from memgraph.local.process import Command, environment_of
 
 ANSWER_TIMEOUT_S = 5.0
 
@@ -38,19 +38,14 @@ class RestServer:
         """Do nothing: it is installed."""
 
     def prepare(self, ports: Mapping[str, int]) -> Command:
-        """Say where it shall listen; the environment's other settings stay as they are."""
-        env = {
-            "MEMGRAPH_DATA_DIR": str(self.data_dir),
-            "MEMGRAPH_NEO4J__URI": "",
-            "MEMGRAPH_API__HOST": LOOPBACK,
-            "MEMGRAPH_API__PORT": str(ports["rest"]),
-        }
+        """Say where it shall listen."""
+        address = {"MEMGRAPH_API__HOST": LOOPBACK, "MEMGRAPH_API__PORT": str(ports["rest"])}
         arguments = (self.settings_file,) if self.settings_file else ()
         return Command(
             (sys.executable, "-P", "-m", "memgraph.wsgi", *arguments),
             cwd=Path.cwd(),
             log=self.data_dir / self.name / "rest.log",
-            env=env,
+            env=environment_of(self.data_dir, **address),
         )
 
     def ready(self, ports: Mapping[str, int]) -> bool:
