@@ -20,6 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from memgraph.domain.access import Permission, Principal
 from memgraph.domain.errors import Forbidden, MemgraphError, RateLimited, Unauthenticated
 from memgraph.services.catalogue import Services
+from memgraph.services.enrichment.items import MayWrite
 from memgraph.services.ingest.formats.otlp.decode import PROTOBUF
 from memgraph.services.ingest.traces import Kept
 
@@ -33,7 +34,7 @@ _COLLECTOR = "opentelemetry.proto.collector"
 
 _log = structlog.get_logger()
 
-Keep = Callable[[str, bytes, str], Kept]
+Keep = Callable[[str, bytes, str, MayWrite], Kept]
 
 
 def serve(services: Services, address: str) -> tuple[Any, int]:
@@ -74,7 +75,7 @@ def _exporting(
     def export(body: bytes, context: Any) -> Any:
         try:
             principal = _let_in(services, context)
-            kept = keep(principal.tenant_id, body, PROTOBUF)
+            kept = keep(principal.tenant_id, body, PROTOBUF, principal.may)
         except MemgraphError as error:
             _refuse(context, error)
         except Exception as error:  # noqa: BLE001 - the outermost handler of a request

@@ -14,6 +14,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +31,9 @@ from memgraph.sections import KafkaSettings
 from memgraph.services import lanes
 from memgraph.services.consuming import Consumer, Progress
 from memgraph.services.enrichment.items import Item
+from memgraph.services.ingest import formats
 from memgraph.services.ingest.delivery import Delivery
+from memgraph.services.ingest.formats.records import Record
 from memgraph.services.ingest.pipeline import Pipeline
 from memgraph.services.metering import NullMeters
 from memgraph.services.ports import Message
@@ -40,6 +43,7 @@ from tests.support.events import at, event, small_story
 from tests.support.pipelines import graph_pipeline
 from tests.support.streams import kafka_for_tests, make_topics
 
+CONVERSATIONS = Path(__file__).parents[1] / "data" / "tau_bench_airline.json"
 TIMEOUT_S = 60.0
 
 
@@ -189,10 +193,17 @@ Publish = Callable[[Sequence[bytes]], None]
 Direct = Callable[[Sequence[bytes]], str]
 
 
+def conversations() -> list[bytes]:
+    """Real conversations as events."""
+    found = formats.read(CONVERSATIONS, "chat")
+    return [record.payload for record in found if isinstance(record, Record)]
+
+
+@pytest.mark.parametrize("events", [small_story, conversations])
 def test_topics_make_the_graph_that_a_direct_load_makes_and_a_replay_changes_nothing(
-    readers: Readers, publish: Publish, direct: Direct
+    readers: Readers, publish: Publish, direct: Direct, events: Callable[[], list[bytes]]
 ) -> None:
-    story = small_story()
+    story = events()
     publish(story)
     with readers.reading(batch=7) as reading:
         reading.until(readers.received(len(story)))

@@ -92,8 +92,9 @@ def export_traces(call: Call) -> Answer:
     example={"resourceLogs": []},
 )
 def export_logs(call: Call) -> Answer:
-    """Take log records of OpenTelemetry that hold messages of spans."""
-    kept = call.services.traces.keep_logs(call.tenant_id, request.get_data(), _media())
+    """Take log records of OpenTelemetry: messages of spans, and events of this service."""
+    may = call.principal.may
+    kept = call.services.traces.keep_logs(call.tenant_id, request.get_data(), _media(), may)
     return _answer(ExportLogsServiceResponse(), kept, "rejected_log_records")
 
 

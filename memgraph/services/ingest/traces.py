@@ -26,7 +26,7 @@ from memgraph.domain import events as ev
 from memgraph.domain.errors import InvalidInput, MemgraphError
 from memgraph.domain.mutations import Key, Outcome
 from memgraph.graph.traces import Finished, Fragment, Taken, TraceInbox
-from memgraph.services.enrichment.items import Item
+from memgraph.services.enrichment.items import Item, MayWrite, anything
 from memgraph.services.ingest.formats.otlp import (
     LogRecord,
     Span,
@@ -92,17 +92,20 @@ class Traces:
     pipeline: Pipeline
     settings: OtlpSettings
 
-    def keep_spans(self, tenant_id: str, body: bytes, media: str) -> Kept:
+    def keep_spans(self, tenant_id: str, body: bytes, media: str, may: MayWrite = anything) -> Kept:
         """Keep a body of /v1/traces. It is in the inbox when this returns.
 
         Raises InvalidInput and UnsupportedMedia for what is none, Overloaded and
         GraphUnavailable when it cannot be taken now.
         """
-        return self._keep(tenant_id, body, media, decode_traces)
+        return self._keep(tenant_id, body, media, decode_traces, may)
 
-    def keep_logs(self, tenant_id: str, body: bytes, media: str) -> Kept:
-        """Keep a body of /v1/logs, as far as its records are events of a span."""
-        return self._keep(tenant_id, body, media, decode_logs)
+    def keep_logs(self, tenant_id: str, body: bytes, media: str, may: MayWrite = anything) -> Kept:
+        """Keep a body of /v1/logs, as far as its records are events of a span.
+
+        Records that carry events of ours are settled when this returns.
+        """
+        return self._keep(tenant_id, body, media, decode_logs, may)
 
     def count_waiting(self, tenant_id: str) -> int:
         """Traces that are not put together yet."""
@@ -141,19 +144,36 @@ class Traces:
                 stop.wait(pause_s)
 
     def _keep(
-        self, tenant_id: str, body: bytes, media: str, decode: Callable[[bytes, str], list[Any]]
+        self,
+        tenant_id: str,
+        body: bytes,
+        media: str,
+        decode: Callable[[bytes, str], list[Any]],
+        may: MayWrite,
     ) -> Kept:
         pressure = self.pipeline.pressure
         with pressure.buffer.hold(len(body)):
             items = decode(body, media)
+            problems = [item for item in items if isinstance(item, Problem)]
             told = [i for i in items if not isinstance(i, Problem) and _is_told(i)]
-            with pressure.writing(len(told)):
-                self.inbox.keep(tenant_id, self._fragments(told))
-        problems = [item for item in items if isinstance(item, Problem)]
-        if not problems:
-            return Kept()
+            events = [i for i in told if isinstance(i, LogRecord) and i.event is not None]
+            others = [i for i in told if not (isinstance(i, LogRecord) and i.event is not None)]
+            with pressure.writing(len(others)):
+                self.inbox.keep(tenant_id, self._fragments(others))
+            refused = self._take_events(tenant_id, events, may) if events else []
         rejected = sum(not _is_attribute(problem.error) for problem in problems)
-        return Kept(rejected, f"{problems[0].position}: {problems[0].error.message}")
+        faults = [f"{p.position}: {p.error.message}" for p in problems]
+        faults += [f"{item.position}: {item.reason}" for item in refused]
+        return Kept(rejected + len(refused), faults[0]) if faults else Kept()
+
+    def _take_events(
+        self, tenant_id: str, records: Sequence[LogRecord], may: MayWrite
+    ) -> list[Item]:
+        """Settle events of ours; those that are not stored."""
+        items = [Item(r.event or b"", f"event {n}") for n, r in enumerate(records, 1)]
+        for at in range(0, len(items), MOST_EVENTS):
+            self.pipeline.run(tenant_id, items[at : at + MOST_EVENTS], door=DOOR, may=may)
+        return [item for item in items if item.outcome is Outcome.REJECTED]
 
     def _fragments(self, items: Iterable[Span | LogRecord]) -> Iterable[Fragment]:
         by_trace: dict[str, list[Span | LogRecord]] = defaultdict(list)

@@ -40,9 +40,12 @@ def decode_traces(body: bytes, content_type: str) -> list[Span | Problem]:
 
 
 def decode_logs(body: bytes, content_type: str) -> list[LogRecord | Problem]:
-    """Read a body of /v1/logs, already inflated. Records without a trace are left out."""
+    """Read a body of /v1/logs, already inflated.
+
+    Records without a trace are left out, unless they carry an event of ours.
+    """
     items = _decode(body, content_type, ExportLogsServiceRequest, plain_json.log_records, _log)
-    return [item for item in items if isinstance(item, Problem) or item.trace_id]
+    return [i for i in items if isinstance(i, Problem) or i.trace_id or i.event is not None]
 
 
 def _decode(

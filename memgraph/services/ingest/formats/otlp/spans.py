@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+EVENT_NAME = "memgraph.event"
+"""Name of a log record whose body is an event of ours, as JSON: nothing has to be made out."""
 ERROR = 2
 """Status code of a span that failed; 0 and 1 did not."""
 
@@ -61,6 +63,13 @@ class LogRecord:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     scope: str = ""
     resource: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def event(self) -> bytes | None:
+        """The event of ours that it carries."""
+        if self.event_name != EVENT_NAME:
+            return None
+        return self.body.encode() if isinstance(self.body, str) else orjson.dumps(self.body)
 
 
 def pack(item: Span | LogRecord) -> bytes:
