@@ -33,7 +33,9 @@ def finish_document(document: Any, *, declared: Iterable[Operation]) -> Any:
             operation = by_name[described["operationId"]]
             if operation.raw is not None:
                 described["requestBody"] = _raw_body(operation.raw, operation.example)
-            read = headers.references(operation)
+            read = list(headers.references(operation))
+            if headers.is_conditional(operation):
+                described["responses"]["304"] = {"description": "It is still the same."}
             described.setdefault("parameters", []).extend(read)
             responses = described["responses"]
             if operation.raw is not None and operation.raw.is_partial:

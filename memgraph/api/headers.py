@@ -30,6 +30,11 @@ class RequestHeader:
         }
 
 
+def is_conditional(operation: Operation) -> bool:
+    """Whether it may answer 304."""
+    return operation.method == "GET" and operation.answers is not None
+
+
 HEADERS: tuple[RequestHeader, ...] = (
     RequestHeader(
         idempotency.HEADER,
@@ -48,7 +53,7 @@ HEADERS: tuple[RequestHeader, ...] = (
         "If-None-Match",
         "The `ETag` of the answer that you have: 304 and no body when it is still the same.",
         {"type": "string"},
-        lambda operation: operation.method == "GET" and operation.answers is not None,
+        is_conditional,
     ),
     RequestHeader(
         event_streams.HEADER,

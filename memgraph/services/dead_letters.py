@@ -35,9 +35,10 @@ class DeadLetters:
         limit: int = 100,
     ) -> list[Row]:
         """Letters by id, those after ``after``, without what they hold."""
-        return self.store.list_letters(
+        found = self.store.list_letters(
             tenant_id, source=source, reason=reason, after=after, limit=limit
         )
+        return [{name: v for name, v in row.items() if v is not None} for row in found]
 
     def get(self, tenant_id: str, letter_id: str) -> Row:
         """A letter with its ``content``, the original bytes as text. Raises NotFound."""
