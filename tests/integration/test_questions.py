@@ -188,7 +188,10 @@ def test_a_thread_is_what_was_sent(reader: Reader, tenant: str, session_id: str)
     found = reader.get_thread(tenant, session_id)
     for prompt in found["prompts"]:
         assert prompt.pop("content_ref") is None
-        assert prompt.pop("has_pii") is None
+        assert isinstance(prompt.pop("has_pii"), bool)
+        if demo.PROMPTS[prompt["prompt_id"]].get("token_count") is None:
+            assert prompt["token_count"] > 0  # counted when it came in
+            prompt["token_count"] = None
         for response in prompt["responses"]:
             assert response.pop("content_ref") is None
             assert response.pop("derived_properties") is None

@@ -16,7 +16,7 @@ from memgraph.domain.errors import GraphRefused, NotFound
 from memgraph.domain.events import EVENT_CLASSES, read_event
 from memgraph.domain.nodes import NODE_CLASSES, Prompt, Session
 from memgraph.domain.schema import GraphModel
-from memgraph.graph import credentials, export, reader
+from memgraph.graph import credentials, dead_letters, export, reader
 from memgraph.graph.queries import load_queries
 from memgraph.graph.reader import Reader
 from memgraph.graph.session import Graph
@@ -270,7 +270,7 @@ def is_noticed(
     *numbers: int,
 ) -> bool:
     changed = {**texts, name: without_tenant(texts[name], *numbers)}
-    for module in (reader, credentials):
+    for module in (reader, credentials, dead_letters):
         monkeypatch.setattr(module, "query", changed.__getitem__)
     return leaks(world, QUESTIONS[name])
 

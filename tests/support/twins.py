@@ -176,9 +176,8 @@ def write(writer: Writer, graph: Graph, model: GraphModel, twin: Twin) -> None:
     key = {"key_id": "key", "name": twin.canary, "created_at": at_once}
     CredentialStore(graph, model).create_api_key(twin.tenant, key)
     letter = Letter("conflict", "write", twin.canary.encode())
-    writer.write(
-        twin.tenant, [], source=twin.canary, ended=Ended(Totals(dead_lettered=1), [letter])
-    )
+    ended = Ended(Totals(dead_lettered=1), [letter])
+    writer.write(twin.tenant, [], source="door", ended=ended)
     graph.run(
         "MATCH (d:DeadLetter {tenant_id: $tenant_id}) SET d.dead_letter_id = 'letter'",
         tenant_id=twin.tenant,
@@ -274,6 +273,9 @@ class Asker:
             *(("prices", id_) for id_ in self.ids["model"]),
             *(("metrics", id_) for id_ in self.ids["agent"]),
             *(("summary", id_) for id_ in self.ids["session"]),
+            *(("price_facts", id_) for id_ in self.ids["model"]),
+            *(("configurations", id_) for id_ in self.ids["agent"]),
+            *(("texts",), ("sources",), ("letters",), ("letter", "letter")),
             *(("failures",), ("network",), ("count",), ("digest",), ("key",), ("keys",)),
         ]
         with ThreadPoolExecutor(4) as pool:
