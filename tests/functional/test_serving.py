@@ -20,6 +20,8 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
+from benchmarks.service import UNLIMITED
+
 UP_TIMEOUT_S = 400
 MOST_WORKER_MB = 200
 CLIENTS = 32
@@ -33,7 +35,8 @@ def memgraph(*arguments: object, data_dir: Path) -> Any:
         capture_output=True,
         text=True,
         timeout=UP_TIMEOUT_S,
-        env={**clean, "MEMGRAPH_API__WORKERS": "2"},
+        # One machine stands for many callers: reads of a test must not meet the rate of one.
+        env={**clean, "MEMGRAPH_API__WORKERS": "2", **UNLIMITED},
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
@@ -275,8 +278,7 @@ def test_down_under_load_loses_nothing_and_up_is_quick(stack: Stack) -> None:
         assert not stack.base.endswith(f":{taken.getsockname()[1]}")
     assert load.lost() == []
     # What was not acknowledged was not begun, or its connection was never made.
-    # A fast machine reaches the rate that a client may have: 429.
-    refusals = {"ConnectError", "RemoteProtocolError", "ReadError", "429", "503"}
+    refusals = {"ConnectError", "RemoteProtocolError", "ReadError", "503"}
     assert set(load.refused) <= refusals
     log = (stack.data_dir / "rest" / "rest.log.1").read_text()
     assert "failed" not in {json.loads(line)["event"] for line in log.splitlines()}
