@@ -164,6 +164,7 @@ class App:
                 limit=self.graph.permits.limit,
                 waiting=lambda: recorder.waiting,
                 cache=self.shared.cache.figures,
+                pressure=pipeline.pressure.figures,
             ),
             census=self._census(),
             cache=self.shared.cache,

@@ -19,6 +19,7 @@ from memgraph.graph.permits import PermitFigures
 from memgraph.graph.session import Mode, Watch
 from memgraph.metrics import Metric
 from memgraph.services.ingest.delivery import WritesBatches
+from memgraph.services.ingest.pressure import PressureFigures
 from memgraph.services.ports import CacheFigures, Meters
 
 _log = structlog.get_logger()
@@ -121,6 +122,7 @@ class Sampler:
     limit: int
     waiting: Callable[[], int]
     cache: Callable[[], CacheFigures] = CacheFigures
+    pressure: Callable[[], PressureFigures] | None = None
     _last: dict[Metric, float] = field(default_factory=dict)
     """What was told of each, because most of it is the same from request to request."""
     _asked: int = 0
@@ -141,6 +143,11 @@ class Sampler:
             self._reach(metrics.CACHE_HITS, cache.hits)
             self._reach(metrics.CACHE_MISSES, cache.misses)
             self._reach(metrics.CACHE_FAILURES, cache.failures)
+            if self.pressure is not None:
+                levels = self.pressure()
+                self._show(metrics.BUFFER_BYTES, levels.used_bytes)
+                self._show(metrics.WRITE_RATE_LIMIT, levels.events_per_s)
+                self._show(metrics.CIRCUIT_OPEN, float(levels.is_open))
             asked = cache.hits + cache.misses
             if asked != self._asked:
                 self._asked = asked

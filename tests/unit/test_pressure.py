@@ -6,7 +6,10 @@ import threading
 
 import pytest
 
+from memgraph import metrics
 from memgraph.domain.errors import GraphUnavailable, Overloaded
+from memgraph.graph.permits import Permits
+from memgraph.metrics import Metric
 from memgraph.services.ingest.pressure import (
     AdaptiveRate,
     ByteBuffer,
@@ -14,6 +17,7 @@ from memgraph.services.ingest.pressure import (
     CircuitBreaker,
     Pressure,
 )
+from memgraph.services.metering import NullMeters, Sampler
 
 
 class Clock:
@@ -160,3 +164,23 @@ class TestPressure:
         with pressure.writing(0):
             pass
         assert slept == [1.5]
+
+
+def test_the_levels_are_shown() -> None:
+    shown: dict[Metric, float] = {}
+
+    class Shown(NullMeters):
+        def set(self, metric: Metric, value: float) -> None:
+            shown[metric] = value
+
+    pressure = Pressure(breaker=CircuitBreaker(least_calls=1))
+    permits = Permits(limit=3, acquire_timeout_ms=1)
+    sampler = Sampler(Shown(), permits.figures, 3, lambda: 0, pressure=pressure.figures)
+    names = (metrics.BUFFER_BYTES, metrics.WRITE_RATE_LIMIT, metrics.CIRCUIT_OPEN)
+    with pressure.buffer.hold(7):
+        sampler.sample()
+    assert [shown[name] for name in names] == [7, 10_000, 0]
+    with pytest.raises(GraphUnavailable), pressure.writing(1):
+        raise GraphUnavailable("away")
+    sampler.sample()
+    assert [shown[name] for name in names] == [0, 10_000, 1]

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 
 from memgraph.domain.errors import GraphUnavailable, Overloaded
@@ -168,6 +169,17 @@ class CircuitBreaker:
         self.state = Circuit.OPEN
 
 
+@dataclass(frozen=True, slots=True)
+class PressureFigures:
+    """A snapshot of the levels."""
+
+    used_bytes: int
+    events_per_s: float
+    """The rate that writes may take now."""
+    is_open: bool
+    """Whether the circuit lets no write through."""
+
+
 class Pressure:
     """The levels together, for the pipeline of one process."""
 
@@ -186,6 +198,11 @@ class Pressure:
         self.breaker = breaker or CircuitBreaker()
         self._wait_s = wait_s
         self._sleep = sleep
+
+    def figures(self) -> PressureFigures:
+        """The levels as they are now."""
+        is_open = self.breaker.state is not Circuit.CLOSED
+        return PressureFigures(self.buffer.used_bytes, self.rate.per_s, is_open)
 
     @contextmanager
     def writing(self, events: int) -> Iterator[None]:
