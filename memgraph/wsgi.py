@@ -59,6 +59,8 @@ def application(settings: Settings, process: int) -> Flask:
 
         server, _ = serve_otlp(app.services, f"{settings.api.host}:{settings.otlp.grpc_port}")
         Finalize(None, server.stop, args=(None,), exitpriority=2)
+    # Its figures are there from the start, not from the first request that it happens to get.
+    app.services.sampler.sample()
     return create_app(app.services, meters.registry, stopping)
 
 
