@@ -12,7 +12,7 @@ from typing import Literal
 PREFIX = "llm_memory_graph_"
 
 UNMATCHED = "unmatched"
-"""Operation of requests that no route takes."""
+"""Operation of requests that no route takes, or that are turned away before one is looked for."""
 
 Kind = Literal["counter", "gauge", "histogram"]
 Merge = Literal["livesum", "livemax", "livemostrecent"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -24,22 +23,16 @@ from memgraph.api import (
     problems,
     versions,
 )
+from memgraph.api.admission import UNLIMITED, Admission, request_id_of
 from memgraph.api.document import finish_document
 from memgraph.api.operations import Operation
 from memgraph.api.routes import RESOURCES
 from memgraph.api.schemas import JSON_MEDIA
 from memgraph.domain.errors import Unauthenticated
-from memgraph.ids import uuid7
 from memgraph.services.catalogue import Services
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
-
-UNLIMITED = "/healthz/"
-"""Who watches the service is answered whatever others do."""
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
 
 class IdConverter(BaseConverter):
     """Ids of callers, slashes included."""
@@ -85,6 +78,9 @@ def create_app(
     # No view is a coroutine, and Flask looks at every function of every request.
     app.ensure_sync = _as_it_is  # type: ignore[method-assign, assignment]
     observing.observe(app, services, registry)
+    app.wsgi_app = Admission(  # type: ignore[method-assign, assignment]
+        app.wsgi_app, settings.api.threads, services.meters
+    )
     docs_page.serve(app)
     _before(app, services)
     _after(app, services)
@@ -108,22 +104,14 @@ def operations() -> list[Operation]:
 def _before(app: Flask, services: Services) -> None:
     @app.before_request
     def _begin() -> None:
-        sent = request.headers.get("X-Request-ID", "")
-        g.request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid7()
+        g.request_id = request_id_of(request.headers.get("X-Request-ID", ""))
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
         versions.negotiate()
 
-    in_work = limits.InWork(services.settings.api.threads)
-
-    @app.teardown_request
-    def _end(error: BaseException | None) -> None:
-        in_work.end()
-
     @app.before_request
     def _limit_address() -> None:
         if not request.path.startswith(UNLIMITED):
-            in_work.begin()
             address = limits.address_of(request.remote_addr)
             limits.check_rate(services.limits.take_address(address))
 

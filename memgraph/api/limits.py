@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-import threading
 import zlib
 from functools import lru_cache
 from io import RawIOBase
@@ -17,7 +16,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from memgraph.domain.errors import (
     InvalidInput,
-    Overloaded,
     RateLimited,
     TooLarge,
     UnsupportedMedia,
@@ -76,24 +74,6 @@ def say_rate(response: Response) -> None:
         f'"{level.bucket.name}";r={level.remaining};t={math.ceil(level.full_in_s)}'
         for level in decision.levels
     )
-
-
-class InWork:
-    """Requests that are being answered: so many at the same time, the next is refused at once."""
-
-    def __init__(self, most: int) -> None:
-        self._free = threading.BoundedSemaphore(most)
-
-    def begin(self) -> None:
-        """Count this request. Raises Overloaded when there are too many."""
-        if not self._free.acquire(blocking=False):
-            raise Overloaded("too many requests are being answered; send it again later")
-        g.is_in_work = True
-
-    def end(self) -> None:
-        """Count it no more."""
-        if g.pop("is_in_work", False):
-            self._free.release()
 
 
 def trust_proxies(app: Flask, count: int) -> None:

@@ -64,6 +64,12 @@ def observe(app: APIFlask, services: Services, registry: CollectorRegistry | Non
     ).init_app(app)
 
 
+def method_of(environ: Environ) -> str:
+    """The method of a request as figures name it."""
+    method = environ["REQUEST_METHOD"]
+    return method if method in _METHODS else "OTHER"
+
+
 def _note_operation() -> None:
     request.environ[_OPERATION] = (request.endpoint or metrics.UNMATCHED).rpartition(".")[2]
 
@@ -105,8 +111,7 @@ class _Exchange:
     def _end(self) -> None:
         took_s = time.perf_counter() - self._began
         operation = self._environ.get(_OPERATION, metrics.UNMATCHED)
-        method = self._environ["REQUEST_METHOD"]
-        method = method if method in _METHODS else "OTHER"
+        method = method_of(self._environ)
         meters = self._services.meters
         meters.count(metrics.REQUESTS, operation=operation, method=method, status=str(self._status))
         meters.observe(metrics.REQUEST_SECONDS, took_s, operation=operation)

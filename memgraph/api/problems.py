@@ -83,10 +83,15 @@ def _document(
 
 def describe(error: MemgraphError, request_id: str) -> Problem:
     """The problem document of an error of ours. What is not the caller's fault is logged."""
-    broken = error.broken if isinstance(error, InvalidInput) else ()
-    errors = [FieldError(field=field, rule=rule) for field, rule in broken]
     if error.http_status >= 500:
         _log.warning("refused", code=error.code, facts=sorted(error.facts))
+    return document_of(error, request_id)
+
+
+def document_of(error: MemgraphError, request_id: str) -> Problem:
+    """The problem document of an error of ours."""
+    broken = error.broken if isinstance(error, InvalidInput) else ()
+    errors = [FieldError(field=field, rule=rule) for field, rule in broken]
     detail = error.message if error.http_status < 500 or error.retryable else _INTERNAL
     return _document(error.http_status, error.code, detail, errors, request_id)
 

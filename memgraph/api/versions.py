@@ -22,12 +22,15 @@ class Version:
 
 
 VERSIONS: dict[str, Version] = {"1": Version()}
-"""All that are served; the last is what callers get who ask for none."""
+"""All that are served."""
+
+CURRENT = next(reversed(VERSIONS))
+"""What callers get who ask for none."""
 
 
 def negotiate() -> None:
     """Note the version that is asked for. Raises UnknownVersion."""
-    asked = request.headers.get(HEADER, next(reversed(VERSIONS)))
+    asked = request.headers.get(HEADER, CURRENT)
     if asked not in VERSIONS:
         raise UnknownVersion(f"{HEADER}: must be one of {', '.join(VERSIONS)}")
     g.version = asked
@@ -35,7 +38,7 @@ def negotiate() -> None:
 
 def say(response: Response) -> None:
     """Tell the version, and when it ends: `Deprecation` (RFC 9745), `Sunset` (RFC 8594)."""
-    name = g.get("version", next(reversed(VERSIONS)))
+    name = g.get("version", CURRENT)
     version = VERSIONS[name]
     response.headers[HEADER] = name
     if version.deprecated_at is not None:

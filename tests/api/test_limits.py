@@ -318,6 +318,9 @@ def test_more_than_can_be_answered_are_refused_at_once(
         refused = api.get("/sessions/3/thread")
         assert (refused.status_code, refused.json["code"]) == (503, "overloaded")
         assert refused.headers["Retry-After"] == "1"
+        assert refused.headers["X-Request-ID"] == refused.json["request_id"]
+        assert refused.headers["X-API-Version"] == "1"
+        assert refused.headers["Content-Type"] == "application/problem+json"
         assert Caller(api.app, None).get("/healthz/live").status_code == 200
         gate.set()
         assert [answer.result().status_code for answer in busy] == [200, 200]

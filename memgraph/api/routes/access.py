@@ -12,6 +12,8 @@ from memgraph.api.operations import API, Call, Routes
 from memgraph.api.schemas import RequestPart, Resource, resource_of
 from memgraph.domain.access import Permission, Role
 from memgraph.domain.events.base import Name
+from memgraph.domain.values import PiiPolicy
+from memgraph.services.enrichment.toolbox import policy_of
 from memgraph.settings import Rates
 
 routes = Routes("access")
@@ -52,17 +54,22 @@ class TenantSummary(Resource):
     name: str | None
     created_at: datetime | None = Field(description="None: it has neither data nor a name yet.")
     limits: Rates = Field(description="In force; an operator may give a tenant its own.")
+    pii_policy: PiiPolicy = Field(
+        description="What happens to personal data in what it sends; an operator says so."
+    )
 
 
 @routes.get("/tenants/self", permission=MANAGE, answers=TenantSummary)
 def read_tenant(call: Call) -> Answer:
-    """Read the tenant of the caller with the limits in force."""
+    """Read the tenant of the caller with the limits and the policy in force."""
     found = call.services.nodes.find(call.tenant_id, "Tenant", ()) or {}
+    default = PiiPolicy(call.services.settings.ingest.pii_policy)
     summary = {
         "tenant_id": call.tenant_id,
         "name": found.get("name"),
         "created_at": found.get("created_at"),
         "limits": call.services.limits.rates(call.tenant_id).model_dump(include=set(_RATES)),
+        "pii_policy": policy_of(found, default),
     }
     return Answer(summary)
 
