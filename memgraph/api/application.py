@@ -34,6 +34,7 @@ from memgraph.services.catalogue import Services
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+
 class IdConverter(BaseConverter):
     """Ids of callers, slashes included."""
 

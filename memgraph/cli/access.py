@@ -21,11 +21,13 @@ from memgraph.cli.common import (
 from memgraph.domain.access import Permission, Role
 from memgraph.domain.errors import InvalidInput
 from memgraph.domain.events.base import Key
+from memgraph.domain.values import PiiPolicy
 from memgraph.ids import now
 from memgraph.services.limits import with_limits
 from memgraph.settings import Rates, Settings
 
 _KEY: TypeAdapter[str] = TypeAdapter(Key)
+_INHERITED = "default"
 
 
 @click.group()
@@ -140,24 +142,44 @@ def _rate_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @tenant.command("update", epilog="Example: memgraph tenant update acme --client-per-s 500")
 @click.argument("tenant_id")
+@click.option(
+    "--pii-policy",
+    type=click.Choice([*(policy.value for policy in PiiPolicy), _INHERITED]),
+    help="What happens to personal data in what it sends; `default`: as the settings say.",
+)
 @_rate_options
 @click.option("--reset", is_flag=True, help="First take back all limits of its own.")
 @json_option
 @settings_options
 def update_tenant(
-    settings: Settings, *, tenant_id: str, reset: bool, as_json: bool, **rates: float | None
+    settings: Settings,
+    *,
+    tenant_id: str,
+    pii_policy: str | None,
+    reset: bool,
+    as_json: bool,
+    **rates: float | None,
 ) -> None:
-    """Give a tenant limits of its own. What is not named stays; workers follow within 10 s."""
+    """Give a tenant limits and a policy of its own.
+
+    What is not named stays; workers follow within 10 s.
+    """
     said = {name: rate for name, rate in rates.items() if rate is not None}
-    if not said and not reset:
-        raise click.UsageError("name a limit, or --reset")
+    if not said and not reset and pii_policy is None:
+        raise click.UsageError("name a limit, --pii-policy or --reset")
     back = dict.fromkeys(Rates.model_fields) if reset else {}
+
+    def change(known: dict[str, Any]) -> dict[str, Any]:
+        policy = known["pii_policy"] if pii_policy is None else pii_policy
+        return {
+            "limits": with_limits(known["limits"], {**back, **said}),
+            "pii_policy": None if policy == _INHERITED else policy,
+        }
+
     with open_app(settings) as app:
-        limits = app.credentials.change_limits(
-            _checked(tenant_id), lambda known: with_limits(known, {**back, **said}), now()
-        )
+        terms = app.credentials.change_terms(_checked(tenant_id), change, now())
     if as_json:
-        print_json({"tenant_id": tenant_id, "limits": limits})
+        print_json({"tenant_id": tenant_id, **terms})
     else:
         click.echo("changed")
 
@@ -166,7 +188,7 @@ def update_tenant(
 @json_option
 @settings_options
 def list_tenants(settings: Settings, *, as_json: bool) -> None:
-    """List the tenants, with limits of their own."""
+    """List the tenants, with the limits and policies that are their own."""
     with open_app(settings) as app:
         tenants = app.credentials.list_tenants()
     if as_json:

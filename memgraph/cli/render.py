@@ -318,7 +318,7 @@ def sources(found: list[Row]) -> RenderableType:
 def tenants(found: list[Row]) -> RenderableType:
     """Tenants by id."""
     rows = [{**row, "limits": _limits(row["limits"])} for row in found]
-    return _table("Tenants", rows, ("tenant_id", "name", "created_at", "limits"))
+    return _table("Tenants", rows, ("tenant_id", "name", "created_at", "limits", "pii_policy"))
 
 
 def _limits(limits: Row) -> str:

@@ -28,15 +28,16 @@ RETURN k.key_id AS key_id"""
 LOCK_TENANT = """\
 MATCH (t:Tenant {tenant_id: $tenant_id})
 SET t.updated_at = datetime($at)
-RETURN t.limits AS limits"""
+RETURN t.limits AS limits, t.pii_policy AS pii_policy"""
 
-SET_LIMITS = """\
+SET_TERMS = """\
 MATCH (t:Tenant {tenant_id: $tenant_id})
-SET t.limits = $limits"""
+SET t.limits = $limits, t.pii_policy = $pii_policy"""
 
 LIST_TENANTS = """\
 MATCH (t:Tenant)
-RETURN t.tenant_id AS tenant_id, t.name AS name, t.created_at AS created_at, t.limits AS limits
+RETURN t.tenant_id AS tenant_id, t.name AS name, t.created_at AS created_at, t.limits AS limits,
+    t.pii_policy AS pii_policy
 ORDER BY t.tenant_id LIMIT $limit"""
 
 
@@ -75,17 +76,21 @@ class CredentialStore:
         rows = self._graph.read(LIST_TENANTS, limit=limit)
         return [{**row, "limits": _limits(row)} for row in rows]
 
-    def change_limits(self, tenant_id: str, change: Callable[[Row], Row], at: datetime) -> Row:
-        """Make other limits of those of a tenant, in one transaction. Raises NotFound."""
+    def change_terms(self, tenant_id: str, change: Callable[[Row], Row], at: datetime) -> Row:
+        """Make others of the ``limits`` and ``pii_policy`` of a tenant, in one transaction.
+
+        Raises NotFound.
+        """
 
         def work(tx: neo4j.Transaction) -> Row:
             locked = self._rows(tx, LOCK_TENANT, tenant_id=tenant_id, at=iso(at))
             if not locked:
                 raise NotFound(f"no tenant {shown(tenant_id)}", kind="tenant")
-            limits = change(_limits(locked[0]))
+            terms = change({**locked[0], "limits": _limits(locked[0])})
+            limits = terms["limits"]
             text = orjson.dumps(limits, option=orjson.OPT_SORT_KEYS).decode() if limits else None
-            self._rows(tx, SET_LIMITS, tenant_id=tenant_id, limits=text)
-            return limits
+            self._rows(tx, SET_TERMS, tenant_id=tenant_id, **{**terms, "limits": text})
+            return terms
 
         return self._graph.write(work)
 

@@ -943,6 +943,8 @@ class TenantSummary(Result):
     """None: it has neither data nor a name yet."""
     limits: Rates
     """In force; an operator may give a tenant its own."""
+    pii_policy: str
+    """What happens to personal data in what it sends; an operator says so."""
 
 
 class Thread(Result):

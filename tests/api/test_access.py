@@ -165,13 +165,16 @@ class TestTenant:
         before = api.get("/tenants/self")
         assert (before.status_code, before.json["tenant_id"]) == (200, tenant)
         assert before.json["limits"]["client_burst"] == 1_000_000
+        assert before.json["pii_policy"] == "flag"
         api.post("/sessions", {"id": "s"})
-        parts.credentials.change_limits(tenant, lambda _: {"client_burst": 9}, now())
+        terms = {"limits": {"client_burst": 9}, "pii_policy": "refuse"}
+        parts.credentials.change_terms(tenant, lambda _: terms, now())
         # Another worker: this one knows the limits for some seconds.
         other = create_app(App(parts.settings, parts.model, parts.graph).services)
         told = Caller(other, api.credential).get("/tenants/self").json
         assert told["name"] == tenant
         assert told["limits"] == {**before.json["limits"], "client_burst": 9}
+        assert told["pii_policy"] == "refuse"
 
     def test_it_is_for_those_who_manage_access(self, caller: CallerAs) -> None:
         assert caller(Role.ML_ENGINEER).get("/tenants/self").status_code == 403

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,11 +12,13 @@ from memgraph.bootstrap import App
 from memgraph.domain.access import Permission, Role
 from memgraph.domain.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from memgraph.domain.schema import GraphModel
+from memgraph.graph.nodes import NodeReader
 from memgraph.graph.session import Graph
 from memgraph.ids import now
 from memgraph.services.access import Access
 from memgraph.settings import Settings
 from tests.functional.conftest import Run
+from tests.support.events import at, event
 
 
 @pytest.fixture
@@ -81,6 +85,42 @@ class TestTenants:
         assert run(*change, "--reset", "--client-burst", "3").json["limits"] == {"client_burst": 3}
         assert run(*change, "--reset").json["limits"] == {}
         assert "changed" in run("tenant", "update", tenant, "--client-burst", "4").out
+
+    def test_a_policy_decides_on_what_comes_next(
+        self, run: Run, graph: Graph, model: GraphModel, tenant: str, tmp_path: Path
+    ) -> None:
+        told = "Write to maria.keller@example.com"
+
+        def stored(policy: str) -> dict[str, Any]:
+            """The prompt that was sent under a policy; a process of its own has nothing kept."""
+            assert run("tenant", "update", tenant, "--pii-policy", policy).code == 0
+            path = tmp_path / f"{policy}.jsonl"
+            said = {"prompt": {"text": told}, "session": {"id": "s"}, "model": {"id": "m"}}
+            path.write_bytes(event(event_id=policy, timestamp=at(0), **said))
+            run("ingest", path, "--format", "events")
+            return NodeReader(graph, model).find(tenant, "Prompt", (policy,)) or {}
+
+        run("tenant", "create", tenant)
+        assert stored("redact")["text"] == "Write to [email]"
+        assert "has_pii" not in stored("off")
+        assert stored("refuse") == {}
+        assert stored("flag")["pii_kinds"] == ["email"]
+        assert stored("default")["text"] == told
+
+    def test_a_policy_is_told_and_taken_back(self, run: Run, tenant: str) -> None:
+        run("tenant", "create", tenant)
+        change = ("tenant", "update", tenant, "--json")
+        both = run(*change, "--pii-policy", "refuse", "--client-burst", "3").json
+        assert both == {
+            "tenant_id": tenant,
+            "limits": {"client_burst": 3},
+            "pii_policy": "refuse",
+        }
+        assert run(*change, "--reset").json["pii_policy"] == "refuse"
+        rows = {row["tenant_id"]: row for row in run("tenant", "list", "--json").json}
+        assert rows[tenant]["pii_policy"] == "refuse"
+        assert run(*change, "--pii-policy", "default").json["pii_policy"] is None
+        assert run(*change, "--pii-policy", "hide").code == 2
 
     def test_limits_that_are_wrong(self, run: Run, tenant: str) -> None:
         run("tenant", "create", tenant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -23,6 +24,12 @@ from memgraph.services.kept import Kept
 
 POLICY_LIFE_S = 10.0
 """So long another policy of a tenant may take to have an effect."""
+
+
+def policy_of(tenant: Mapping[str, Any] | None, default: PiiPolicy) -> PiiPolicy:
+    """What happens to personal data that a tenant sends, by its node."""
+    said = tenant.get("pii_policy") if tenant else None
+    return PiiPolicy(said) if said else default
 
 
 class ReadsNodes(Protocol):
@@ -62,6 +69,4 @@ class Toolbox:
         )
 
     def _read_policy(self, tenant_id: str) -> PiiPolicy:
-        tenant = self.nodes.find(tenant_id, "Tenant", ())
-        said = tenant.get("pii_policy") if tenant else None
-        return PiiPolicy(said) if said else self.default_policy
+        return policy_of(self.nodes.find(tenant_id, "Tenant", ()), self.default_policy)
