@@ -24,8 +24,9 @@ from memgraph.domain.events import PromptEvent
 from memgraph.services.ingest.formats.otlp.decode import JSON, PROTOBUF
 from memgraph.services.ingest.traces import Traces
 from tests.api.conftest import Caller, CallerAs
-from tests.support.otlp_checker import FOLDERS, Recording, assembled, compare, table
+from tests.support.otlp_checker import compare, table
 from tests.support.otlp_graph import graph_records
+from tests.support.otlp_recordings import FOLDERS, Recording
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 Json = dict[str, Any]
@@ -209,18 +210,19 @@ def test_who_may_not_write_is_refused(web: Any, caller: CallerAs) -> None:
 def test_a_recording_is_in_the_graph_as_its_program_says(
     api: Caller, traces: Traces, parts: App, tenant: str, folder: Path
 ) -> None:
-    for path in sorted(folder.glob("*.binpb")):
-        data = gzip.compress(path.read_bytes())
+    recording = Recording.of(folder)
+    for request in recording.requests:
+        data = gzip.compress(request.data)
         headers = {"Content-Encoding": "gzip"}
-        answer = api("POST", "/v1/traces", data=data, content_type=PROTOBUF, headers=headers)
+        answer = api("POST", request.path, data=data, content_type=PROTOBUF, headers=headers)
         assert (answer.status_code, answer.data) == (200, b"")
     settle(traces, tenant)
-    recording = Recording.of(folder)
     texts = {
         sha256(document.content.encode()).hexdigest(): document.content
-        for record in assembled(recording.spans)
+        for record in recording.records()
         if isinstance(record.event, PromptEvent) and record.event.context
         for document in record.event.context.documents or ()
+        if document.content is not None
     }
     records = graph_records(parts.graph, parts.model, tenant, texts)
     differences = compare(recording, records)

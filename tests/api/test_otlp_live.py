@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from markdown_it import MarkdownIt
+from rich.console import Console
 from werkzeug.serving import make_server
 
 from memgraph.api import create_app
 from memgraph.bootstrap import App
+from memgraph.cli import render
 from memgraph.domain.access import Role
 from memgraph.domain.schema import GraphModel
-from memgraph.graph.session import Graph
+from memgraph.graph.session import Graph, Row
 from memgraph.settings import OtlpSettings, Settings
 from tests.api.conftest import Caller
 
@@ -73,7 +77,7 @@ def test_the_program_of_the_page_gives_a_thread_and_a_lineage(
         env=os.environ | variables,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     assert ended.stderr == ""  # the exporter logs what it could not deliver
@@ -93,16 +97,27 @@ def test_the_program_of_the_page_gives_a_thread_and_a_lineage(
     assert sorted(answering["informed_by"]) == sorted(t["invocation_id"] for t in asking["tools"])
     assert (asking["total_tokens"], answering["total_tokens"]) == (29, 49)
 
+    lines = shown(parts.reader.get_thread(tenant, "s-parcel"))
+    said = ("Where is order 1182?", "doc-1", "find_order", "track", "It is in Lyon.")
+    places = [next(n for n, line in enumerate(lines) if text in line) for text in said]
+    assert places == sorted(places)
+
     lineage = api.get(f"/lineage/response/{answering['response_id']}").json
     labels = [label for node in lineage["nodes"] for label in node["labels"]]
     assert labels.count("ToolInvocation") == 2
     assert {"Prompt", "Response", "Agent", "ContextDocument"} <= set(labels)
 
 
+def shown(thread: Row) -> list[str]:
+    """What ``memgraph thread`` prints."""
+    file = io.StringIO()
+    Console(file=file, width=120, color_system=None).print(render.thread(thread))
+    return file.getvalue().splitlines()
+
+
 def _wait_until_assembled(parts: App, tenant: str) -> None:
     pause = threading.Event()
-    for _ in range(200):
-        if parts.reader.list_sources(tenant):
-            return
+    give_up = time.monotonic() + 60
+    while not parts.reader.list_sources(tenant):
+        assert time.monotonic() < give_up, "nothing was assembled"
         pause.wait(0.05)
-    raise AssertionError("nothing was assembled")

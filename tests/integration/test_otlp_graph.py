@@ -15,14 +15,14 @@ from memgraph.graph.session import Graph
 from memgraph.graph.writer import Writer
 from memgraph.services.ingest.formats.records import Record
 from memgraph.services.ingest.graph_rows import to_mutation
-from tests.support.otlp_checker import Recording, assembled
+from tests.support.otlp_recordings import Recording
 
 EXCERPT = Path(__file__).parents[1] / "data" / "otlp" / "f_responses"
 
 
 @pytest.fixture
 def records() -> list[Record]:
-    return assembled(Recording.of(EXCERPT).spans)
+    return Recording.of(EXCERPT).records()
 
 
 def write(writer: Writer, tenant: str, records: list[Record]) -> set[Outcome]:

@@ -26,11 +26,12 @@ from memgraph.services.ingest.formats.otlp import Span, unpack_span
 from memgraph.services.ingest.formats.otlp.decode import PROTOBUF
 from memgraph.services.ingest.traces import Traces
 from memgraph.settings import OtlpSettings
-from tests.support.otlp_checker import EXCERPT, FOLDERS
+from tests.support.otlp_recordings import DATA, EXCERPT, FOLDERS
 from tests.support.otlp_spans import OTHER_TRACE, TRACE, span
 from tests.support.pipelines import graph_pipeline
 
 LATE = 1_000.0
+CHOSEN = ("f_responses", "openllmetry_langchain")
 SERVER = 2
 Make = Callable[..., Traces]
 
@@ -104,7 +105,11 @@ def told(reader: Reader, tenant: str) -> dict[str, int]:
     return {name: row[name] for name in (*settled, "kept")}
 
 
-@pytest.fixture(params=FOLDERS, ids=lambda folder: f"{folder.parent.parent.name}-{folder.name}")
+# A trace spread over bodies, and a deep one; where two traces tell of one call the first holds.
+RECORDED = [f for f in FOLDERS if f.is_relative_to(DATA) or f.name in CHOSEN]
+
+
+@pytest.fixture(params=RECORDED, ids=lambda folder: f"{folder.parent.parent.name}-{folder.name}")
 def folder(request: pytest.FixtureRequest) -> Path:
     found: Path = request.param
     return found
@@ -230,7 +235,7 @@ def test_two_assemblers_at_once_do_no_harm(
     graph: Graph, model: GraphModel, reader: Reader, make: Make, tenant: str
 ) -> None:
     whole = f"{tenant}-whole"
-    [folder] = [f for f in FOLDERS if f.is_relative_to(EXCERPT)]
+    folder = EXCERPT / "f_responses"
     send(make(), whole, requests(folder))
     settle(make(), whole)
     send(make(), tenant, one_by_one(folder))
@@ -290,6 +295,69 @@ def test_a_quiet_trace_leaves_the_inbox(graph: Graph, make: Make, tenant: str) -
     left = "MATCH (n:TraceFragment|TraceAssembly {tenant_id: $t}) RETURN count(n) AS n"
     assert graph.read(left, t=tenant) == [{"n": 0}]
     assert traces.count_waiting(tenant) == 0
+
+
+class TestPersonalData:
+    """What lies in the inbox and in dead letters where it is redacted or refused."""
+
+    ASKED = "Write to maria.keller@example.com"
+
+    @pytest.fixture(params=["redact", "refuse"])
+    def policy(self, graph: Graph, tenant: str, request: pytest.FixtureRequest) -> str:
+        graph.run(
+            "MERGE (t:Tenant {tenant_id: $tenant}) SET t.pii_policy = $policy, "
+            "t.created_at = datetime()",
+            tenant=tenant,
+            policy=request.param,
+        )
+        policy: str = request.param
+        return policy
+
+    def test_spans_go_as_soon_as_their_trace_is_put_together(
+        self, graph: Graph, reader: Reader, make: Make, tenant: str, policy: str
+    ) -> None:
+        traces = make(keep_s=LATE)
+        keep(traces, tenant, chat(1, self.ASKED, "Here."))
+        assert settle(traces, tenant) == 2
+        fragments = "MATCH (n:TraceFragment {tenant_id: $t}) RETURN count(n) AS n"
+        assert graph.read(fragments, t=tenant) == [{"n": 0}]
+        kept = graph.read(
+            "MATCH (n {tenant_id: $t}) RETURN [k IN keys(n) | toStringOrNull(n[k])] AS v", t=tenant
+        )
+        assert "keller" not in str(kept)
+        if policy == "redact":
+            assert texts(reader, tenant) == ["Write to [email]"]
+
+    def test_late_spans_of_a_trace_that_went_do_no_harm(
+        self, reader: Reader, make: Make, tenant: str, policy: str
+    ) -> None:
+        traces = make(keep_s=LATE)
+        keep(traces, tenant, chat(1, "Where is it?", "Here."))
+        settle(traces, tenant)
+        keep(traces, tenant, chat(1, "Where is it?", "Here."))
+        keep(traces, tenant, chat(2, "When?", "Soon."))
+        settle(traces, tenant)
+        assert texts(reader, tenant) == ["Where is it?", "When?"]
+        assert told(reader, tenant)["dead_lettered"] == 0
+
+    def test_a_span_without_a_place_is_kept_without_it(
+        self, graph: Graph, model: GraphModel, make: Make, tenant: str, policy: str
+    ) -> None:
+        found = {
+            "gen_ai.operation.name": "retrieval",
+            "gen_ai.retrieval.documents": f'[{{"id": "d-1", "content": "{self.ASKED}"}}]',
+        }
+        keep(make(), tenant, span(1, found))
+        settle(make(), tenant)
+        store = DeadLetterStore(graph, model)
+        [letter] = store.list_letters(tenant, source="otlp", reason=None, after="", limit=9)
+        [whole] = store.read(tenant, [letter["dead_letter_id"]])
+        payload = b64decode(whole["payload"])
+        assert b"keller" not in payload
+        if policy == "redact":
+            assert "[email]" in str(unpack_span(payload).attributes)
+        else:
+            assert payload == b""
 
 
 def test_what_has_no_place_becomes_a_dead_letter_once(

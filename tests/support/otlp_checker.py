@@ -7,60 +7,20 @@ and exits with 1 when something is missing or invented.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from memgraph.domain import events as ev
-from memgraph.services.ingest.formats.otlp import LogRecord, Span, assemble, decode, prefer
-from memgraph.services.ingest.formats.records import Problem, Record
+from memgraph.services.ingest.formats.records import Record
+from tests.support.otlp_recordings import Recording
 
 Facts = dict[str, Counter[Any]]
 UNSAID = "-"
 """Stands for a session without an id, a prompt that was not sent, and the like."""
-
-
-ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("MEMGRAPH_TEST_DATA", ROOT.parent / "shared" / "data")) / "otlp"
-EXCERPT = ROOT / "tests" / "data" / "otlp"
-FOLDERS = sorted(p.parent for folder in (DATA, EXCERPT) for p in folder.glob("*/scenario.json"))
-"""Every recording that is at hand."""
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A folder with bodies, what the program did, and what of it was never sent."""
-
-    bodies: list[list[Any]]
-    expected: dict[str, Any]
-    unsent: dict[str, Any]
-
-    @classmethod
-    def of(cls, folder: Path) -> Recording:
-        bodies = []
-        for path in sorted(folder.glob("*.binpb")):
-            bodies.append(decode.decode_traces(path.read_bytes(), decode.PROTOBUF))
-        scenario = json.loads((folder / "scenario.json").read_bytes())
-        unsent = json.loads((folder / "not_in_spans.json").read_bytes())
-        return cls(bodies, scenario["expected"], {u["fact"]: u["value"] for u in unsent})
-
-    @property
-    def spans(self) -> list[Span]:
-        return [item for body in self.bodies for item in body if isinstance(item, Span)]
-
-
-def assembled(spans: Iterable[Span], logs: Iterable[LogRecord] = ()) -> list[Record]:
-    """The events of all traces, each once; nothing may be refused."""
-    known: dict[tuple[str, str], Record] = {}
-    for item in assemble(spans, logs):
-        assert not isinstance(item, Problem), item
-        key = (type(item.event).__name__, item.event.event_id)
-        known[key] = prefer(known[key], item) if key in known else item
-    return [known[key] for key in sorted(known)]
 
 
 def canonical(value: Any) -> str:
@@ -117,7 +77,7 @@ def _expected_steps(
                 if known and (agent := step.get("agent")) and (session, prompt) not in handled:
                     handled.add((session, prompt))
                     yield "handled by", (*place, agent), ""
-                yield from _expected_call(step, place)
+                yield from _expected_call(step, place, unsent)
                 for message in step["input"]:
                     if message["role"] == "system" and known:
                         systems.add((session, message["text"]))
@@ -139,9 +99,12 @@ def _expected_steps(
                 else:
                     yield "tool results", (*run, canonical(step["result"])), ""
             case "retrieval":
+                asked_for = step.get("prompt", prompt)
+                is_named_only = f"step {n} retrieval document text" in unsent
                 for d in step["documents"]:
-                    fact = (session, prompt, d["id"], d["text_start"], d["score"])
-                    yield "documents", fact, ""
+                    text = "" if is_named_only else d["text_start"]
+                    fact = (session, asked_for, d["id"] or UNSAID, text, d["score"])
+                    yield "documents", fact, f"step {n} retrieval"
             case "agent":
                 yield "agents", step["agent"], ""
             case "handoff":
@@ -153,7 +116,9 @@ def _expected_steps(
         yield "system prompts", fact, ""
 
 
-def _expected_call(step: dict[str, Any], place: Any) -> Iterator[tuple[str, Any, str]]:
+def _expected_call(
+    step: dict[str, Any], place: Any, unsent: dict[str, Any]
+) -> Iterator[tuple[str, Any, str]]:
     n, output, usage = step["n"], step["output"], step["usage"]
     if output:
         calls = tuple((c["name"], canonical(c["arguments"])) for c in output["tool_calls"])
@@ -162,10 +127,14 @@ def _expected_call(step: dict[str, Any], place: Any) -> Iterator[tuple[str, Any,
         reason = output["finish_reason"].replace("completed", "stop")
         yield "finish reasons", (*place, reason), f"step {n} llm finish_reason"
     if usage:
-        counts = (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"])
-        told = (*place, *counts, usage["cached_prompt_tokens"])
-        yield "tokens", told, f"step {n} llm usage"
-        yield "invocations", usage["total_tokens"], f"step {n} llm usage"
+        name = f"step {n} llm usage"
+        total, cached = usage["total_tokens"], usage["cached_prompt_tokens"]
+        counts = [usage["prompt_tokens"], usage["completion_tokens"], total, cached]
+        # What a library counts otherwise than the model is found as it was sent.
+        if (sent := unsent.get(name, {}).get("sent")) is not None:
+            counts, name = sent, ""
+        yield "tokens", (*place, *counts), name
+        yield "invocations", total, name
     if "error" in step:
         yield "errors", (*place, step["error"]["message"]), ""
 
@@ -240,7 +209,8 @@ def _found_prompt(event: Any, place: tuple[str, str]) -> Iterator[tuple[str, Any
     if event.agent_id:
         yield "handled by", (*place, event.agent_id)
     for d in (event.context.documents or ()) if event.context else ():
-        yield "documents", (*place, d.id, d.content[:40], d.relevance_score)
+        id_ = UNSAID if d.id.startswith("document-") else d.id
+        yield "documents", (*place, id_, (d.content or "")[:40], d.relevance_score)
 
 
 def _found_response(event: Any, place: tuple[str, str]) -> Iterator[tuple[str, Any]]:
@@ -366,7 +336,7 @@ def main(folders: list[str]) -> int:
     wrong = 0
     for folder in folders:
         recording = Recording.of(Path(folder))
-        differences = compare(recording, assembled(recording.spans))
+        differences = compare(recording, recording.records())
         print(table(Path(folder).name, differences), end="\n\n")
         wrong += sum(len(d.missing or ()) + len(d.invented or ()) for d in differences)
     return min(wrong, 1)

@@ -88,7 +88,7 @@ class _Told:
         documents = [
             SimpleNamespace(
                 id=end,
-                content=self._texts[self._nodes["ContextDocument"][end]["text_sha256"]],
+                content=self._text(end),
                 relevance_score=edge.get("relevance_score"),
             )
             for end, edge in self._ends["REFERENCES", id_]
@@ -101,6 +101,10 @@ class _Told:
             agent_id=self._first("HANDLED_BY", id_),
             context=SimpleNamespace(documents=documents, conversation_history=history),
         )
+
+    def _text(self, document_id: str) -> str | None:
+        hashed = self._nodes["ContextDocument"][document_id].get("text_sha256")
+        return self._texts[hashed] if hashed else None
 
     def _response(self, id_: str, said: Properties) -> Any:
         asked = sorted(self._ends["INVOKES", id_], key=lambda end: end[1]["invocation_order"])

@@ -78,14 +78,14 @@ def test_of_two_llm_spans_of_one_call_the_inner_is_kept_if_only_it_has_tokens() 
     assert response.trace_context.span_id.endswith("3")
 
 
-def sdk_span(number: int, parent: int | None, **more: Any) -> Any:
+def sdk_span(number: int, parent: int | None, answer_id: str = "msg_1", **more: Any) -> Any:
     """The span that a provider's SDK makes itself: tokens, no text."""
     attributes = {
         "gen_ai.operation.name": "chat",
         "gen_ai.system": "anthropic",
         "gen_ai.request.model": "claude",
         "gen_ai.response.model": "claude-1",
-        "gen_ai.response.id": "msg_1",
+        "gen_ai.response.id": answer_id,
         "gen_ai.usage.input_tokens": 9,
         "gen_ai.usage.output_tokens": 4,
     }
@@ -137,7 +137,7 @@ def test_a_span_around_several_calls_is_none_of_them() -> None:
     attempts = events(span(1, anthropic(), lasts=100), sdk_span(2, 1), sdk_span(3, 1))
     assert len(attempts["ResponseEvent"]) == len(attempts["InvocationEvent"]) == 1
     bare = {KIND: "LLM", "llm.model_name": "m"}
-    attempts = events(span(1, bare, lasts=100), sdk_span(2, 1), sdk_span(3, 1))
+    attempts = events(span(1, bare, lasts=100), sdk_span(2, 1), sdk_span(3, 1, "msg_2"))
     assert len(attempts["InvocationEvent"]) == 2
 
 

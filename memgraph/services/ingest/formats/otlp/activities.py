@@ -136,7 +136,8 @@ def _invocation(
     is_failed: bool,
 ) -> InvocationEvent:
     return InvocationEvent(
-        event_id=identity.digest("call", span.trace_id, span.span_id),
+        # Two instrumentations may tell of one call, in a trace each.
+        event_id=identity.digest("call", id_),
         event_type="llm.invocation.error" if is_failed else "llm.invocation.complete",
         timestamp=at(span.end_ns),
         trace_id=span.trace_id,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -131,4 +133,28 @@ def _once_per_answer(calls: list[Call]) -> list[Call]:
         if answer_id:
             latest[answer_id] = len(kept)
         kept.append(call)
-    return sorted(kept, key=_by_time)
+    return sorted(_once_per_failure(kept), key=_by_time)
+
+
+def _once_per_failure(calls: list[Call]) -> Iterator[Call]:
+    """Drop a failed call without a word that another one beside it, at that time, tells of.
+
+    The SDK of Anthropic makes spans of its own; those of OpenLLMetry are not above them.
+    """
+    wordy = defaultdict[tuple[int, str | None], list[Call]](list)
+    for call in calls:
+        if call.failure and call.has_text:
+            wordy[_place(call)].append(call)
+    for call in calls:
+        is_bare = call.failure is not None and not call.has_text
+        if not (is_bare and any(_overlap(call, other) for other in wordy.get(_place(call), ()))):
+            yield call
+
+
+def _place(call: Call) -> tuple[int, str | None]:
+    return id(call.node.parent), call.said.model_requested
+
+
+def _overlap(one: Call, other: Call) -> bool:
+    first, second = one.node.span, other.node.span
+    return first.start_ns <= second.end_ns and second.start_ns <= first.end_ns

@@ -72,9 +72,9 @@ def call_id(span: Span, said: LlmCall) -> str:
     """Id of a call: two instrumentations that tell of one agree on what the provider said."""
     if said.answer_id is None:
         return span_invocation_id(span)
-    # Some servers number their answers from one, or give all the same id.
-    counts = (said.prompt_tokens, said.completion_tokens)
-    return digest("invocation", said.answer_id, said.model_answered, *counts)
+    # Some servers number their answers from one, or give all the same id. The tokens of an
+    # answer do not tell them apart: of a stream they are not counted alike.
+    return digest("invocation", said.answer_id, said.model_answered, said.prompt_tokens)
 
 
 def document_id(document: Document) -> str:

@@ -16,6 +16,7 @@ from memgraph.services.ingest.formats.otlp.conventions.reading import (
     Reader,
     Table,
     as_mapping,
+    as_number,
     count,
     decoded,
     first,
@@ -152,6 +153,15 @@ def finish_reason(span: Span) -> str | None:
     return first(item.get("finish_reason") for item in said if isinstance(item, dict))
 
 
+def first_token_ns(span: Span) -> int | None:
+    """Place the first piece of a streamed answer; its attribute counts seconds from the start."""
+    waited_s = as_number(span.attributes.get("gen_ai.response.time_to_first_chunk"))
+    lasted_s = (span.end_ns - span.start_ns) / 1e9
+    if waited_s is None or not 0 <= waited_s <= lasted_s:
+        return None
+    return span.start_ns + round(waited_s * 1e9)
+
+
 def tool_names(*names: str) -> Reader:
     """Read the names of the tools that could be called, from their JSON definitions."""
 
@@ -207,6 +217,7 @@ LLM_CALL: Table = {
     ),
     "finish_reason": finish_reason,
     "answer_id": text("gen_ai.response.id"),
+    "first_token_ns": first_token_ns,
 }
 EMBEDDING_CALL: Table = {
     "model": text("gen_ai.response.model", "gen_ai.request.model"),

@@ -16,6 +16,7 @@ from memgraph.services.ingest.formats.otlp.conventions.reading import (
     first,
     indexed,
     text,
+    value,
 )
 from memgraph.services.ingest.formats.otlp.conventions.tool_results import tool_input, tool_output
 from memgraph.services.ingest.formats.otlp.neutral import (
@@ -45,6 +46,7 @@ _TYPES: Mapping[str, type[Fact]] = {
 _MARKS = ("traceloop.", "gen_ai.prompt.", "gen_ai.completion.", _TYPE, "gen_ai.handoff.")
 _ASSOCIATION = "traceloop.association.properties."
 _SESSION = {"session_id", "thread_id", "user_id"}
+_agent_name = text("gen_ai.agent.name", "traceloop.entity.name")
 
 
 def _matches(span: Span) -> bool:
@@ -86,8 +88,18 @@ def _tools(span: Span) -> tuple[str, ...]:
     return told or genai.named(indexed(span.attributes, "llm.request.functions"))
 
 
+def _input(span: Span) -> Any:
+    return tool_input(value("gen_ai.tool.call.arguments", "traceloop.entity.input")(span))
+
+
 def _output(span: Span) -> tuple[Any, str | None]:
-    return tool_output(span.attributes.get("traceloop.entity.output"))
+    """Read what a tool gave back; frameworks wrap it alike under both names."""
+    return tool_output(value("gen_ai.tool.call.result", "traceloop.entity.output")(span))
+
+
+def _agent_id(span: Span) -> str | None:
+    """Read the id of an agent without a name: LangGraph gives each run an id of its own."""
+    return None if _agent_name(span) else text("gen_ai.agent.id")(span)
 
 
 def _documents(span: Span) -> tuple[Document, ...]:
@@ -101,8 +113,8 @@ def _documents(span: Span) -> tuple[Document, ...]:
 def _metadata(span: Span) -> dict[str, Any] | None:
     """Read what the program said of its session besides."""
     said = {
-        name.removeprefix(_ASSOCIATION): value
-        for name, value in span.attributes.items()
+        name.removeprefix(_ASSOCIATION): found
+        for name, found in sorted(span.attributes.items())
         if name.startswith(_ASSOCIATION)
     }
     return {n: v for n, v in said.items() if n not in _SESSION} or None
@@ -119,23 +131,19 @@ OPENLLMETRY = Convention(
             "output": _messages_out,
             "finish_reason": _finish_reason,
             "tools": _tools,
-            "first_token_ns": event_time("gen_ai.content.completion.chunk"),
+            "first_token_ns": either(
+                event_time("gen_ai.content.completion.chunk"), genai.first_token_ns
+            ),
         },
         EmbeddingCall: genai.EMBEDDING_CALL,
         ToolRun: {
             "name": text("gen_ai.tool.name", "traceloop.entity.name"),
             "call_id": either(text("gen_ai.tool.call.id"), lambda span: _output(span)[1]),
-            "arguments": either(
-                genai.TOOL_RUN["arguments"],
-                lambda span: tool_input(span.attributes.get("traceloop.entity.input")),
-            ),
-            "result": either(genai.TOOL_RUN["result"], lambda span: _output(span)[0]),
+            "arguments": _input,
+            "result": lambda span: _output(span)[0],
         },
         Retrieval: {"documents": _documents},
-        AgentRun: {
-            "agent_id": text("gen_ai.agent.id"),
-            "name": text("gen_ai.agent.name", "traceloop.entity.name"),
-        },
+        AgentRun: {"agent_id": _agent_id, "name": _agent_name},
         Handoff: {
             "from_agent": text("gen_ai.handoff.from_agent"),
             "to_agent": text("gen_ai.handoff.to_agent"),
