@@ -1,54 +1,59 @@
 """Check the promise: ``python -m benchmarks.chaos --events 20000 --faults 20``.
 
-Sends generated events through `POST /api/v1/events` while things are killed, stopped and
-emptied; then prints what became of every event, and the digest of the graph against that of
-the same events on a quiet day. Exit code 1 when anything is lost, doubled or otherwise.
-It runs a stack of its own, and on Linux only.
+Sends generated events through `POST /api/v1/events` and through topics of Kafka while things
+are killed, stopped and emptied; then prints what became of every event, the digest of the
+graph against that of the same events on a quiet day, and whether every change was told, and
+in order. Exit code 1 when anything is lost, doubled or otherwise.
+It runs a stack and a broker of its own, and on Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
 import sys
 import tempfile
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
 from random import Random
-from typing import Any
 
-import httpx2
-import orjson
-import redis
-
+from benchmarks.chaos_check import (
+    Life,
+    Told,
+    check_told,
+    count_missing_copies,
+    is_read,
+    note_places,
+    wait_until,
+)
+from benchmarks.chaos_events import TOPICS, Event, batches, generate
+from benchmarks.chaos_faults import Faults, Pace
+from benchmarks.chaos_running import Broker, broker, kept
+from benchmarks.chaos_senders import Senders
 from benchmarks.server import connected, say
-from benchmarks.service import Service, service
+from benchmarks.service import service
 from memgraph.bootstrap import App
+from memgraph.domain.errors import MemgraphError
 from memgraph.graph import migrations
 from memgraph.graph.digest import digest
-from memgraph.ids import now
-from memgraph.local import find, start, stop
+from memgraph.graph.outbox import Outbox
+from memgraph.local import start, stop
+from memgraph.sections import KafkaSettings
 from memgraph.services.enrichment.items import Item
+from memgraph.settings import OutboxSettings
 
 CHAOS, CALM = "chaos", "calm"
-SENDERS = 4
-BATCH = 200
-BROKEN_SHARE = 0.1
-LARGE_CHARS = 1_000_000
 FIGURES = ("received", "stored", "duplicate", "rejected", "dead_lettered")
-OUTAGE_S = 30.0
-GIVE_UP_S = 600.0
-PAUSES_S = (2.0, 6.0)
-"""Shortest and longest time between two faults."""
+DRAIN_S = 600.0
+SESSION_TIMEOUT_S = 6
+GROUP = KafkaSettings().group
+EVENTS_OUT = OutboxSettings().topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,11 @@ class Report:
     broken: int
     faults: Mapping[str, int]
     sent_again: int
-    ledger: Mapping[str, int]
+    sources: Mapping[str, Mapping[str, int]]
+    """What became of the events of each door and topic."""
+    letters_missing: int
+    """Broken events of topics without their dead letter or the copy of it."""
+    told: Told
     digest: str
     calm_digest: str
     seconds: float
@@ -67,189 +76,115 @@ class Report:
     @property
     def is_good(self) -> bool:
         """Nothing lost, nothing doubled, every sum right."""
-        good = self.events - self.broken
-        settled = sum(self.ledger[name] for name in FIGURES[1:])
+        stored = sum(figures["stored"] for figures in self.sources.values())
         return (
             self.digest == self.calm_digest
-            and self.ledger["stored"] == good
-            and self.ledger["received"] == settled
-            and self.ledger["dead_lettered"] == 0
+            and stored == self.events - self.broken
+            and all(map(is_balanced, self.sources.values()))
+            and not self.letters_missing
+            and self.told.is_good
         )
 
 
-def generate(count: int, random: Random) -> list[bytes]:
-    """Events in sessions: prompts, their responses and tool calls; a tenth of them is broken."""
-    first = now() - timedelta(days=1)
-    events = []
-    for n in range(count):
-        at = (first + timedelta(seconds=n)).isoformat()
-        turn, kind = divmod(n, 3)
-        session = f"s{turn % 97}"
-        event: dict[str, Any] = {"event_id": f"e{n}", "timestamp": at}
-        if kind == 0:
-            text = f"question {turn} " * random.randint(1, 30)
-            about = {"id": session, "userId": f"u{turn % 17}"}
-            event |= {"prompt": {"text": text}, "session": about, "model": {"id": "m"}}
-        elif kind == 1:
-            call = {"id": f"t{turn}", "function": {"name": "look", "arguments": "{}"}}
-            body = {"text": f"answer {turn}", "tool_calls": [call]}
-            event |= {"prompt_event_id": f"e{n - 1}", "response": body, "model": {"id": "m"}}
-        else:
-            event |= {"type": "tool", "invocation_id": f"t{turn}", "status": "success"}
-            event |= {"tool_name": "look", "result": {"turn": turn}, "duration_ms": turn % 100}
-        if random.random() < BROKEN_SHARE:
-            event["unknown_field"] = 1
-        events.append(orjson.dumps(event))
-    return events
-
-
-def batches(events: Sequence[bytes], random: Random) -> list[bytes]:
-    """Bodies in any order of their events, each with a large one."""
-    shuffled = list(events)
-    random.shuffle(shuffled)
-    bodies = []
-    for number, at in enumerate(range(0, len(shuffled), BATCH)):
-        large = orjson.dumps(
-            {
-                "event_id": f"large{number}",
-                "timestamp": (now() + timedelta(hours=1)).isoformat(),  # a clock that is wrong
-                "prompt": {"text": "x" * LARGE_CHARS},
-                "session": {"id": f"large{number}"},
-            }
-        )
-        bodies.append(b"[" + b",".join([*shuffled[at : at + BATCH], large]) + b"]")
-    return bodies
-
-
-@dataclass
-class Senders:
-    """Send every body until it is answered, as a careful client does."""
-
-    target: Any
-    bodies: Sequence[bytes]
-    sent_again: int = 0
-    answered: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def run(self) -> None:
-        with ThreadPoolExecutor(SENDERS) as pool:
-            for done in [pool.submit(self._deliver, body) for body in self.bodies]:
-                done.result()
-
-    def _deliver(self, body: bytes) -> None:
-        give_up = time.monotonic() + GIVE_UP_S
-        headers = {"Authorization": f"Bearer {self.target.key}", "Content-Type": "application/json"}
-        while time.monotonic() < give_up:
-            try:
-                answer = httpx2.post(
-                    f"{self.target.url}/api/v1/events", content=body, headers=headers, timeout=60
-                )
-            except httpx2.HTTPError:
-                answer = None
-            if answer is not None and answer.status_code in (200, 207):
-                with self._lock:
-                    self.answered += 1
-                return
-            with self._lock:
-                self.sent_again += 1
-            time.sleep(0.5)
-        raise SystemExit("a body was not answered in time")
-
-
-@dataclass
-class Faults:
-    """Things that break, one after the other, while events are sent."""
-
-    data_dir: Path
-    service: Service
-    random: Random
-    count: int
-    done: Counter[str] = field(default_factory=Counter)
-
-    def run(self, is_over: Callable[[], bool]) -> None:
-        """Break things until there were enough, or nothing is sent any more."""
-        kinds = [self.kill_worker, self.pause_neo4j, self.flush_redis, self.pause_redis]
-        order = [kinds[n % len(kinds)] for n in range(self.count - 1)]
-        self.random.shuffle(order)
-        order.insert(len(order) // 2, self.stop_neo4j)
-        for act in order:
-            time.sleep(self.random.uniform(*PAUSES_S))
-            if is_over():
-                return
-            say(act.__name__.replace("_", " "))
-            act()
-            self.done[act.__name__.replace("_", " ")] += 1
-
-    def kill_worker(self) -> None:
-        workers = self.service.workers
-        if workers:
-            os.kill(self.random.choice(workers), signal.SIGKILL)
-
-    def pause_neo4j(self) -> None:
-        self._pause("neo4j")
-
-    def pause_redis(self) -> None:
-        self._pause("redis")
-
-    def flush_redis(self) -> None:
-        stack = find(self.data_dir)
-        if stack is not None and stack.redis:
-            with redis.Redis.from_url(stack.redis) as client:
-                client.flushall()
-
-    def stop_neo4j(self) -> None:
-        """Away for half a minute, and Redis with it."""
-        stop(self.data_dir)
-        time.sleep(OUTAGE_S)
-        start(self.data_dir, browser=False, detach=False)
-
-    def _pause(self, server: str) -> None:
-        stack = find(self.data_dir)
-        if stack is None:
-            return
-        os.kill(stack.pids[server], signal.SIGSTOP)
-        time.sleep(self.random.uniform(1.0, 8.0))
-        os.kill(stack.pids[server], signal.SIGCONT)
+def is_balanced(figures: Mapping[str, int]) -> bool:
+    """Whether all that was received became something."""
+    return figures["received"] == sum(figures[name] for name in FIGURES[1:])
 
 
 def measure(data_dir: Path, events: int, faults: int, seed: int) -> Report:
     """Run once in chaos and once in calm, in a stack that runs in ``data_dir``."""
     random = Random(seed)
-    generated = generate(events, random)
-    broken = sum(b"unknown_field" in event for event in generated)
-    bodies = batches(generated, random)
+    bodies, shipments = batches(generate(events, random), random)
+    sent = [event for batch in (*bodies, *shipments) for event in batch]
+    lives = {event.event_id: Life() for event in sent}
     began = time.monotonic()
+    with broker(data_dir / "broker", TOPICS, EVENTS_OUT) as running:
+        senders, breaking = _run(data_dir, running, bodies, shipments, lives, faults, random)
+        note_places(running.address, sent, lives)
+        told = check_told(running.address, EVENTS_OUT, CHAOS, sent, lives)
+        copies = sum(count_missing_copies(running.address, sent, topic) for topic in TOPICS)
     with connected(data_dir) as app:
-        environment = {"MEMGRAPH_API__WORKERS": "2"}
-        with service(app, data_dir, CHAOS, environment) as served:
-            senders = Senders(served.target, bodies)
-            breaking = Faults(data_dir, served, random, faults)
-            sending = threading.Thread(target=senders.run)
-            sending.start()
-            breaking.run(lambda: not sending.is_alive())
-            sending.join()
-    if senders.answered != len(bodies):
-        raise SystemExit(f"{senders.answered} of {len(bodies)} bodies were answered")
-    with connected(data_dir) as app:
-        _calm(app, bodies)
-        [source] = app.reader.list_sources(CHAOS)
+        _calm(app, [*bodies, *shipments])
+        sources = {row["source"]: row for row in app.reader.list_sources(CHAOS)}
         return Report(
-            events=events + len(bodies),
-            broken=broken,
+            events=len(sent),
+            broken=sum(event.is_broken for event in sent),
             faults=dict(breaking.done),
             sent_again=senders.sent_again,
-            ledger={name: source[name] for name in FIGURES},
+            sources={name: {f: row[f] for f in FIGURES} for name, row in sources.items()},
+            letters_missing=copies + _missing_letters(sources, sent),
+            told=told,
             digest=digest(app.graph, app.model, CHAOS).value,
             calm_digest=digest(app.graph, app.model, CALM).value,
             seconds=time.monotonic() - began,
         )
 
 
-def _calm(app: App, bodies: Sequence[bytes]) -> None:
+def _run(
+    data_dir: Path,
+    running: Broker,
+    bodies: Sequence[Sequence[Event]],
+    shipments: Sequence[Sequence[Event]],
+    lives: Mapping[str, Life],
+    faults: int,
+    random: Random,
+) -> tuple[Senders, Faults]:
+    """Send all of it while things break; return when it is read, and told."""
+    settings = {
+        "MEMGRAPH_DATA_DIR": str(data_dir),
+        "MEMGRAPH_KAFKA__BROKERS": running.address,
+        "MEMGRAPH_KAFKA__TENANT": CHAOS,
+        "MEMGRAPH_KAFKA__SESSION_TIMEOUT_S": str(SESSION_TIMEOUT_S),
+    }
+    reading = ["consume", "--topics", ",".join(TOPICS)]
+    visits = (data_dir / f"visitor-{number}.log" for number in count())
+    with (
+        connected(data_dir) as app,
+        kept(["relay", "--tenant", CHAOS], settings, data_dir / "chaos-relay.log") as relay,
+        kept(reading, settings, data_dir / "chaos-consumer.log") as consumer,
+        service(app, data_dir, CHAOS, {"MEMGRAPH_API__WORKERS": "2"}) as served,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        pace = Pace(faults)
+        senders = Senders(served.target, running.address, bodies, shipments, pace, lives)
+        breaking = Faults(
+            data_dir,
+            served,
+            running,
+            consumer,
+            relay,
+            lambda: kept(reading, settings, next(visits)),
+            random,
+        )
+        sending = pool.submit(senders.run)
+        breaking.run(faults, pace)
+        sending.result()
+        say("waiting for readers and relay")
+        wait_until(partial(is_read, running.address, GROUP, TOPICS), DRAIN_S, "reading")
+        wait_until(partial(_is_told, app), DRAIN_S, "telling")
+    return senders, breaking
+
+
+def _is_told(app: App) -> bool:
+    try:
+        return not Outbox(app.graph).list_entries(CHAOS, 0, 1)
+    except MemgraphError:
+        return False
+
+
+def _missing_letters(sources: Mapping[str, Mapping[str, int]], sent: Sequence[Event]) -> int:
+    """How far the dead letters are from one for each broken event of a topic."""
+    return sum(
+        abs(sources[topic]["kept"] - sum(e.topic == topic and e.is_broken for e in sent))
+        for topic in TOPICS
+        if topic in sources
+    )
+
+
+def _calm(app: App, batches: Sequence[Sequence[Event]]) -> None:
     """The same events without faults, each once, in another order."""
-    for body in reversed(bodies):
-        items = [Item(orjson.dumps(event)) for event in orjson.loads(body)]
-        app.pipeline.run(CALM, items, door=CALM)
+    for batch in reversed(batches):
+        app.pipeline.run(CALM, [Item(event.meant) for event in batch], door=CALM)
 
 
 @contextmanager
@@ -268,18 +203,30 @@ def stack(data_dir: Path | None) -> Iterator[Path]:
 
 def render(report: Report) -> str:
     """The report in lines."""
-    faults = ", ".join(f"{name} {count}" for name, count in sorted(report.faults.items()))
-    ledger = ", ".join(f"{report.ledger[name]:,} {name}" for name in FIGURES)
+    faults = ", ".join(f"{name} {times}" for name, times in sorted(report.faults.items()))
+    told = report.told
     return "\n".join(
         [
             f"{report.events:,} events, {report.broken:,} broken, in {report.seconds:.0f} s",
-            f"faults: {faults or 'none'}; bodies sent again: {report.sent_again}",
-            f"ledger: {ledger}",
+            f"{sum(report.faults.values())} faults: {faults or 'none'}; "
+            f"sent again: {report.sent_again}",
+            *(
+                f"{source}: {_sum(figures)}{'' if is_balanced(figures) else ' WRONG'}"
+                for source, figures in sorted(report.sources.items())
+            ),
+            f"dead letters and copies missing: {report.letters_missing}",
+            f"told: {told.records:,} records of {told.expected:,} changes, {told.missing} missing, "
+            f"{told.unknown} unknown, {told.disordered} out of order",
             f"digest in chaos {report.digest}",
             f"digest in calm  {report.calm_digest}",
             "nothing lost, nothing twice" if report.is_good else "THE PROMISE IS BROKEN",
         ]
     )
+
+
+def _sum(figures: Mapping[str, int]) -> str:
+    received, *parts = (f"{figures[name]:,} {name}" for name in FIGURES)
+    return f"{received} = {' + '.join(parts)}"
 
 
 def main() -> int:

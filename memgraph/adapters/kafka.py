@@ -124,8 +124,9 @@ class KafkaEventStream:
         def on(tell: Callable[[Sequence[Partition]], None]) -> Callable[[Any, Any], None]:
             def call(_: Any, found: list[TopicPartition]) -> None:
                 partitions = [(each.topic, each.partition) for each in found]
-                self._paused.difference_update(partitions)
                 tell(partitions)
+                # The client would keep it in mind, and yield nothing when they come back.
+                self.resume([each for each in partitions if each in self._paused])
 
             return call
 

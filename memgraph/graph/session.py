@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC
@@ -41,8 +42,11 @@ def unwatched(name: str, mode: Mode) -> AbstractContextManager[object]:
 
 
 _OUT_OF_MEMORY = re.compile(r"OutOfMemory|TransactionMemoryLimit")
+_DEADLOCK = re.compile(r"DeadlockDetected")
 # A statement that waits for a lock or commits when its time is over is told otherwise.
 _OUT_OF_TIME = re.compile(r"TransactionTimedOut|LockClientStopped|Transaction\.Terminated")
+# With a full disk it cannot keep a commit, and then begins no transaction until it is restarted.
+_OUT_OF_ORDER = re.compile(r"TransactionLogError|TransactionStartFailed")
 
 
 class Graph:
@@ -71,6 +75,7 @@ class Graph:
         self.timeout_s = timeout_s
         """How long a read or a transaction may take; None: as long as the server lets it."""
         self.stream_timeout_s = stream_timeout_s
+        self._one_at_a_time = threading.Lock()
 
     def bounded(self, *, timeout_s: float, stream_timeout_s: float) -> Graph:
         """The same graph, with statements that end in time: for callers that somebody waits for."""
@@ -115,17 +120,28 @@ class Graph:
         Transient failures, a lost connection and a lost commit answer run it
         again, with back-off and jitter, for ``retry_for_s`` seconds: ``work``
         must be idempotent. Anything else is raised at once.
+
+        What met a deadlock goes on alone among its like: large transactions that
+        name the same new nodes would meet again.
         """
+        has_met = False
+
+        def may_pass(error: Exception) -> bool:
+            nonlocal has_met
+            has_met |= _status_is(error, _DEADLOCK)
+            return self._is_transient(error)
+
         with _translated():
             for attempt in stamina.retry_context(
-                on=self._is_transient,
+                on=may_pass,
                 attempts=None,
                 timeout=self.retry_for_s,
                 wait_initial=0.05,
                 wait_max=5.0,
                 wait_jitter=0.25,
             ):
-                with attempt, self.permits.one():
+                lane = self._one_at_a_time if has_met else nullcontext()
+                with attempt, lane, self.permits.one():
                     return self._once(work)
         raise AssertionError("unreachable: the last attempt raises")
 
@@ -149,7 +165,7 @@ def is_transient(error: Exception) -> bool:
     """Whether the same call may succeed later. Never when the server ran out of memory."""
     if _status_is(error, _OUT_OF_MEMORY):
         return False
-    if isinstance(error, failures.IncompleteCommit):
+    if isinstance(error, failures.IncompleteCommit) or _status_is(error, _OUT_OF_ORDER):
         return True
     if isinstance(error, failures.ServiceUnavailable | failures.SessionExpired):
         return True

@@ -111,7 +111,7 @@ def splice(tx: Transaction, places: list[Place], filled: Iterable[str]) -> None:
     links: list[dict[str, Any]] = []
     relinked: list[str] = []
     for session_id, new in sessions.items():
-        if session_id in late:
+        if session_id in late:  # so is every session of a batch that is repeated
             order = _Order(known.get(session_id, []), new)
             relinked.extend(order.relinked)
         else:
@@ -145,8 +145,8 @@ class _Order:
             prompt_id = after[1]
             if stated[prompt_id] or not (prompt_id in fresh or before[1] in fresh):
                 continue
-            if prompt_id not in fresh:
-                self.relinked.append(prompt_id)
+            # A new one, too: a commit whose answer was lost has linked it before.
+            self.relinked.append(prompt_id)
             self.links.append(_link(before, after))
 
 
