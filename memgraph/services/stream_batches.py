@@ -17,13 +17,22 @@ from memgraph.domain.mutations import Outcome, Totals
 from memgraph.services.enrichment.items import Item
 from memgraph.services.ingest.pipeline import Pipeline
 from memgraph.services.ingest.topics import payload_of
-from memgraph.services.ports import EventPublisher, Headers, Message, Meters, StreamRecord
+from memgraph.services.ports import (
+    AsJson,
+    EventPublisher,
+    Headers,
+    Message,
+    Meters,
+    StreamRecord,
+)
 
 _log = structlog.get_logger()
 
 DOOR = "kafka"
 COPIES = ".dlq"
 """Added to the name of a topic."""
+IN_WIRE_FORMAT = b"\0"
+"""How values begin that name their schema. JSON never does."""
 TENANT_HEADER = "tenant_id"
 MOST_TENANT_CHARS = 512
 
@@ -71,6 +80,8 @@ class Settling:
     meters: Meters
     tenant: str
     trust_tenant_header: bool = False
+    as_json: AsJson | None = None
+    """Reads values that name a schema; None: there are none."""
 
     def batch(self, records: Sequence[StreamRecord]) -> Batch:
         """Sort records by tenant."""
@@ -103,7 +114,7 @@ class Settling:
 
     def _write(self, topic: str, part: Part) -> None:
         # Made anew for each try: what stages noted of a batch that failed is left behind.
-        items = [Item(payload_of(topic, record.value or b"")) for record in part.records]
+        items = [self._item(topic, record.value or b"") for record in part.records]
         if (refusal := part.refusal) is not None:
             for item in items:
                 item.end(Outcome.DEAD_LETTERED, refusal.code, **refusal.facts)
@@ -112,6 +123,17 @@ class Settling:
             part.tenant_id, items, door=DOOR, source=topic, keep_invalid=True
         )
         part.items = items
+
+    def _item(self, topic: str, value: bytes) -> Item:
+        """An event as it came in, or what cannot become one."""
+        try:
+            read = (self.as_json or _unread)(value)
+        except InvalidInput as error:
+            item = Item(value)
+            item.end(Outcome.DEAD_LETTERED, error.code, **error.facts)
+            item.stage = "decode"
+            return item
+        return Item(payload_of(topic, read))
 
     def _publish(self, topic: str, copies: Sequence[Message]) -> None:
         try:
@@ -140,6 +162,12 @@ class Settling:
             return tenant_id, None
         rule = f"must be printable text of 1 to {MOST_TENANT_CHARS} characters"
         return self.tenant, InvalidInput(f"header {TENANT_HEADER}", rule)
+
+
+def _unread(value: bytes) -> bytes:
+    if value.startswith(IN_WIRE_FORMAT):
+        raise InvalidInput("value", "names a schema, and no kafka.registry.url says where it is")
+    return value
 
 
 def _copy(record: StreamRecord, item: Item) -> Message:

@@ -14,6 +14,7 @@ from memgraph_sdk.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
+from memgraph_sdk.listening import Changes
 from memgraph_sdk.observe import observe
 from memgraph_sdk.observing import configure, current_call, flush, stats
 from memgraph_sdk.recorder import Bounds, Stats
@@ -22,6 +23,7 @@ from memgraph_sdk.version import __version__
 __all__ = [
     "Bounds",
     "BrokenRule",
+    "Changes",
     "Client",
     "Conflict",
     "Forbidden",

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from memgraph_sdk import arguments as args
 from memgraph_sdk import models
 from memgraph_sdk.group import Group
+from memgraph_sdk.listening import Changes
 from memgraph_sdk.transport import path_of
 
 Event = Mapping[str, Any]
@@ -22,6 +23,13 @@ class Events(Group):
         The answer tells of each; what was not stored is no error here.
         """
         return self._transport.ask("/events", events, models.BatchOutcome)
+
+    def listen(self, **which: Unpack[args.StreamParameters]) -> Changes:
+        """Hear of changes as they happen, those of the time before with `after`."""
+        return Changes(
+            lambda place: self._transport.listen("/events/stream", which, place),
+            retries=self._transport.retries,
+        )
 
 
 class Telemetry(Group):

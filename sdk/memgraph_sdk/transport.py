@@ -31,6 +31,8 @@ Values = Mapping[str, Any]
 API = "/api/v1"
 API_VERSION = "1"
 FIRST_DELAY_S = 0.2
+SILENCE_S = 45.0
+"""A stream of events says something three times as often."""
 LONGEST_WAIT_S = 60.0
 """A service that asks for more patience gets none: the error says how long it takes."""
 
@@ -51,7 +53,8 @@ class Transport:
         user_agent: str,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
-        self._retries = retries
+        self.retries = retries
+        self._timeout_s = timeout_s
         self._http = httpx2.Client(
             base_url=base_url.rstrip("/") + API,
             headers={
@@ -119,9 +122,16 @@ class Transport:
 
     def stream(self, path: str, body: Values) -> Iterator[dict[str, Any]]:
         """Objects of a stream of lines, as they come. Raises when it ends too early."""
-        answer = self._send("POST", path, body=body, is_stream=True)
-        with closing(answer), _lost():
-            yield from _objects(answer.iter_lines())
+        yield from _objects(lines_of(self._send("POST", path, body=body, is_stream=True)))
+
+    def listen(self, path: str, parameters: Values, after: str | None) -> httpx2.Response:
+        """Open a stream of events, after one that was read."""
+        headers = {"Accept": "text/event-stream"}
+        if after is not None:
+            headers["Last-Event-ID"] = after
+        return self._send(
+            "GET", path, parameters=parameters, headers=headers, is_stream=True, silence_s=SILENCE_S
+        )
 
     def _send(
         self,
@@ -133,6 +143,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         resend: bool = True,
         is_stream: bool = False,
+        silence_s: float = 0,
     ) -> httpx2.Response:
         """Send until it is answered. Raises what the last answer says."""
         request = self._http.build_request(
@@ -141,14 +152,15 @@ class Transport:
             params=_texts(parameters or {}),
             content=None if body is None else _encoded(body),
             headers={**(headers or {}), **({} if body is None else _JSON)},
+            timeout=httpx2.Timeout(self._timeout_s, read=max(self._timeout_s, silence_s)),
         )
-        for attempt in range(self._retries + 1):
+        for attempt in range(self.retries + 1):
             try:
                 return self._send_once(request, is_stream=is_stream)
             except MemgraphError as error:
                 error.attempts = attempt + 1
                 wait_s = _wait_s(error, attempt)
-                if not resend or attempt == self._retries or wait_s is None:
+                if not resend or attempt == self.retries or wait_s is None:
                     raise
             time.sleep(wait_s)
         raise AssertionError("the last attempt returns or raises")
@@ -162,6 +174,25 @@ class Transport:
         if answer.is_success:
             return answer
         raise error_of(answer)
+
+
+def lines_of(answer: httpx2.Response) -> Iterator[str]:
+    """Lines of an answer as they come. It is closed after the last one.
+
+    Only line feeds end them: httpx2 also splits at what JSON may hold as it is (U+2028).
+    """
+    rest = b""
+    with closing(answer), _lost():
+        for chunk in answer.iter_bytes():
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield _decoded(line)
+        if rest:
+            yield _decoded(rest)
+
+
+def _decoded(line: bytes) -> str:
+    return line.removesuffix(b"\r").decode("utf-8", "replace")
 
 
 @contextmanager

@@ -23,7 +23,6 @@ LEFT_OUT = {
     "export_traces": "for exporters of OpenTelemetry",
     "read_liveness": "for load balancers, without a credential",
     "read_readiness": "for load balancers, without a credential",
-    "stream_events": "server-sent events, which clients of their own read",
 }
 """Operations that are not a client's, and why."""
 ID = "id"
