@@ -125,6 +125,13 @@ SOURCE_EVENTS = Metric(
     "dead_lettered, and the four add up to the first.",
     labels=("source", "status"),
 )
+UNBALANCED_SOURCES = Metric(
+    "ingest_unbalanced_sources",
+    "gauge",
+    "Sources of all tenants whose sums did not add up at the last check; shown by the worker of "
+    "jobs.",
+    merge="livemostrecent",
+)
 BUFFER_BYTES = Metric(
     "ingest_buffer_bytes", "gauge", "Bytes of events on their way through the pipeline.", "bytes"
 )
@@ -238,6 +245,12 @@ OUTBOX_DELIVERED = Metric(
 )
 OUTBOX_FAILED = Metric(
     "outbox_failed_total", "counter", "Deliveries that a sink did not take.", labels=("sink",)
+)
+JOB_RUNS = Metric(
+    "job_runs_total",
+    "counter",
+    "Runs of jobs; `status` is `ok`, the code of the error, or `failed`.",
+    labels=("job", "status"),
 )
 EVENT_STREAMS = Metric("event_streams", "gauge", "Streams of events that are open.")
 

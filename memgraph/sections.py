@@ -15,6 +15,30 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+class JobSettings(Section):
+    metrics_port: int = Field(
+        0, ge=0, le=65_535, description="Port where a worker of jobs shows its metrics; 0: nowhere."
+    )
+
+
+class RegistrySettings(Section):
+    url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s@]+)?$",
+        description="Address of the registry of schemas that values in its wire format name. "
+        "Empty: values are JSON.",
+    )
+    user: str = Field("", description="User there, or the name of an API key; empty: nobody.")
+    password: SecretStr = Field(SecretStr(""), description="Password there, or the key's secret.")
+    ca_file: str = Field(
+        "",
+        description="Certificates that the registry's must be signed by. Empty: the system's.",
+    )
+    timeout_s: float = Field(
+        5.0, gt=0, le=60, description="How long the registry is waited for before the next try, s."
+    )
+
+
 class KafkaSettings(Section):
     brokers: str = Field(
         "",
@@ -79,3 +103,4 @@ class KafkaSettings(Section):
         description="Certificates that those of the brokers must be signed by. Empty: the "
         "system's.",
     )
+    registry: RegistrySettings = RegistrySettings()

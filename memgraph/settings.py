@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import PydanticBaseSettingsSource
 
-from memgraph.sections import KafkaSettings
+from memgraph.sections import JobSettings, KafkaSettings
 from memgraph.sections import Section as _Section
 
 PREFIX = "MEMGRAPH_"
@@ -68,6 +68,11 @@ class IngestSettings(_Section):
         "flag",
         description="What happens to personal data where a tenant does not say: `off` does not "
         "look, `flag` notes its kinds, `redact` removes it, `refuse` takes no such event.",
+    )
+    names_model: str = Field(
+        "",
+        description="Pipeline of spaCy that finds names of people in texts (extra `ner`): the name "
+        "of its package, or its folder. Empty: names are no personal data.",
     )
 
 
@@ -300,6 +305,7 @@ class Settings(BaseSettings):
     outbox: OutboxSettings = OutboxSettings()
     kafka: KafkaSettings = KafkaSettings()
     otlp: OtlpSettings = OtlpSettings()
+    jobs: JobSettings = JobSettings()
     local: LocalSettings = LocalSettings()
 
     @classmethod

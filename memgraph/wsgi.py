@@ -23,9 +23,10 @@ from granian.server import Server
 
 from memgraph import telemetry
 from memgraph.adapters.meters import MULTIPROC_DIR, PrometheusMeters, forget_dead_workers
+from memgraph.adapters.names import open_names
 from memgraph.api import create_app
 from memgraph.api.limits import REFUSING_THREADS
-from memgraph.bootstrap import build
+from memgraph.bootstrap import build, collect_seldom
 from memgraph.domain.errors import MemgraphError, StackError
 from memgraph.graph import migrations
 from memgraph.local.tether import tie_to_parent
@@ -45,6 +46,7 @@ def application(settings: Settings, process: int) -> Flask:
     telemetry.configure_tracing()
     forget_dead_workers()
     meters = PrometheusMeters()
+    collect_seldom()
     app = build(settings, meters=meters)
     # Workers end without `atexit`.
     Finalize(None, telemetry.flush_traces, exitpriority=0)
@@ -93,6 +95,8 @@ def serve(settings: Settings) -> None:
     telemetry.configure_logging()
     if settings.otlp.grpc_port and not find_spec("grpc"):
         raise StackError('OTLP/gRPC needs an extra: pip install "llm-memory-graph[grpc]"')
+    # A worker that cannot begin is started again and again.
+    open_names(settings.ingest.names_model)
     migrate(settings)
     with tempfile.TemporaryDirectory(prefix="memgraph-metrics-") as shared:
         os.environ[MULTIPROC_DIR] = shared

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 from pydantic import SecretStr
@@ -23,6 +24,14 @@ from memgraph.graph.session import Graph
 from memgraph.graph.writer import Writer
 from memgraph.notebook import server_from_uri
 from memgraph.settings import Neo4jSettings, Settings
+
+hypothesis.settings.register_profile(
+    "any machine",
+    parent=hypothesis.settings.default,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,14 @@ def find_embedder(settings: EmbeddingSettings) -> Embedder | None:
         return None
 
 
+def has_embedder(settings: EmbeddingSettings) -> bool:
+    """Whether there is a model that can be asked."""
+    embedder = find_embedder(settings)
+    if embedder is not None:
+        embedder.close()
+    return embedder is not None
+
+
 class StaticEmbedder:
     """The mean of static token vectors: the 256-float model in the package `wordllama`.
 

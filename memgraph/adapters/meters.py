@@ -77,6 +77,16 @@ def forget_dead_workers() -> None:
             mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
 
 
+def expose_all(port: int) -> None:
+    """Answer on loopback what this process and its children count in the folder they share."""
+    from prometheus_client import CollectorRegistry, start_http_server
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    start_http_server(port, addr="127.0.0.1", registry=registry)
+
+
 def expose(meters: PrometheusMeters, port: int) -> None:
     """Answer on loopback what a process without a service counts."""
     from prometheus_client import start_http_server

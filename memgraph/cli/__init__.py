@@ -14,6 +14,7 @@ from memgraph.cli import (
     embedding,
     graph,
     ingestion,
+    jobs,
     questions,
     relaying,
     stack,
@@ -32,7 +33,7 @@ def cli() -> None:
 
 
 for module in (
-    *(stack, graph, data, embedding, consuming, relaying, ingestion, questions, access),
+    *(stack, graph, data, embedding, consuming, relaying, ingestion, jobs, questions, access),
 ):
     for command in module.COMMANDS:
         cli.add_command(command)

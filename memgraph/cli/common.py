@@ -14,7 +14,7 @@ import click
 import orjson
 from rich.console import Console
 
-from memgraph.bootstrap import App, build
+from memgraph.bootstrap import App, build, collect_seldom
 from memgraph.services.ports import Meters
 from memgraph.settings import Settings, load_settings
 
@@ -72,6 +72,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def open_app(settings: Settings, **options: Any) -> App:
     """Connect to the configured server or the local stack."""
+    collect_seldom()
     return build(settings, **options)
 
 

@@ -70,6 +70,8 @@ def addresses(stack: StackState, *, password: bool = False) -> RenderableType:
         table.add_row("Kafka", stack.kafka)
         if stack.rest:
             table.add_row("Kafka consumer", _consumer(stack))
+    if embedder := stack.pids.get("embedder"):
+        table.add_row("Embeddings", f"made by process {embedder}")
     table.add_row("Data", str(stack.data_dir))
     return table
 
@@ -319,6 +321,11 @@ def tenants(found: list[Row]) -> RenderableType:
     """Tenants by id."""
     rows = [{**row, "limits": _limits(row["limits"])} for row in found]
     return _table("Tenants", rows, ("tenant_id", "name", "created_at", "limits", "pii_policy"))
+
+
+def jobs(found: list[Row]) -> RenderableType:
+    """Jobs with when and what for."""
+    return _table("Jobs", found, ("name", "schedule", "purpose"))
 
 
 def _limits(limits: Row) -> str:

@@ -84,6 +84,8 @@ def start_stack(
 
     The second is an API key, made when the tenant has none yet. It is kept nowhere.
     """
+    from memgraph.adapters.embedders import has_embedder
+
     with err.status("starting the local stack") as status:
         stack = start(
             settings.data_dir,
@@ -93,6 +95,7 @@ def start_stack(
             page_cache_mb=settings.local.page_cache_mb,
             rest_port=port or settings.api.port,
             rest_grace_s=settings.api.graceful_timeout_s,
+            embeddings=has_embedder(settings.embedding),
             settings_file=click.get_current_context().params.get("config"),
             on_progress=lambda line: _say(status, line),
         )

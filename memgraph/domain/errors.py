@@ -276,6 +276,12 @@ class TooManyInvalid(MemgraphError):
     grpc_status = "FAILED_PRECONDITION"
 
 
+class Unbalanced(MemgraphError):
+    """More or fewer events were settled than received: a fault of ours."""
+
+    code = "unbalanced"
+
+
 class OutboxUnreadable(MemgraphError):
     """An entry of the outbox is not as this version writes it; it stays where it is."""
 

@@ -39,11 +39,13 @@ UNWIND $prompt_ids AS prompt_id
 MATCH (p:Prompt {tenant_id: $tenant_id, prompt_id: prompt_id})
 RETURN p.text_sha256 AS text_sha256, left(p.text, $characters) AS text"""
 
-# Workers of one tenant take turns, so that a text gets one canonical prompt.
-LOCK_TENANT = """\
+# Workers of one tenant take turns, so that a text gets one canonical prompt. Not at the tenant's
+# node: a writer has that while its commit takes the prompts, and they waited for each other.
+TAKE_TURN = """\
 UNWIND $rows AS row
-MATCH (t:Tenant {tenant_id: $tenant_id})
-SET t.write_id = $write_id"""
+MERGE (j:JobRun {tenant_id: $tenant_id, job: 'embedding', slot: 'canonical'})
+ON CREATE SET j.created_at = datetime()
+SET j.write_id = $write_id"""
 
 # The change takes the lock before it is read what the prompt still is.
 TAKE_PENDING = f"""\
@@ -167,7 +169,7 @@ class EmbeddingQueue:
 def _finish(
     tx: Transaction, rows: list[Row], model_id: str, vectors: Mapping[str, Sequence[float]]
 ) -> int:
-    tx.rows(LOCK_TENANT, [{}])
+    tx.rows(TAKE_TURN, [{}])
     first: dict[str, str] = {}
     for taken in tx.rows(TAKE_PENDING, rows):
         if taken["text_sha256"] in vectors:

@@ -56,6 +56,7 @@ def start(
     page_cache_mb: int = 128,
     rest_port: int = 0,
     rest_grace_s: int = 20,
+    embeddings: bool = False,
     settings_file: Path | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> StackState:
@@ -63,7 +64,7 @@ def start(
 
     With ``rest_port`` the REST service runs too, on that port or another if it is taken, with
     the settings of the environment and of ``settings_file``; with ``kafka`` also a reader of
-    its topics. A stack that runs already is
+    its topics, with ``embeddings`` a worker that makes vectors. A stack that runs already is
     returned as it is when it has the services asked for; otherwise StackError. With ``detach``
     it outlives this process; without, it stops when this process ends in whatever way.
     StackError quotes the end of a server's log.
@@ -81,6 +82,7 @@ def start(
         owner=0 if detach else os.getpid(),
         rest_port=rest_port,
         rest_grace_s=rest_grace_s,
+        embeddings=embeddings,
         settings_file=str(settings_file.resolve()) if settings_file else "",
     )
     files = Files(data_dir)

@@ -31,6 +31,8 @@ class StackConfig:
     rest_port: int = 0
     """Port of the REST service if it is free; 0: no service."""
     rest_grace_s: int = 20
+    embeddings: bool = False
+    """Whether a worker gives prompts their vectors, beside the service."""
     settings_file: str = ""
     """What the service reads its settings from, besides the environment."""
 

@@ -22,13 +22,13 @@ from types import FrameType
 from typing import Protocol
 
 from memgraph.domain.errors import StackError
+from memgraph.local.background import EmbedderProcess, RelayProcess
 from memgraph.local.consumer import ConsumerProcess
 from memgraph.local.kafka import KafkaServer
 from memgraph.local.neo4j import USER, Neo4jServer
 from memgraph.local.ports import LOOPBACK, PortBook
 from memgraph.local.process import Server, ServerProcess, describe_exit, log_tail
 from memgraph.local.redis import RedisServer
-from memgraph.local.relay import RelayProcess
 from memgraph.local.rest import RestServer
 from memgraph.local.state import Files, HeldLock, StackConfig, StackState, now
 
@@ -38,7 +38,7 @@ SAY_EVERY_S = 5.0
 BIND_ATTEMPTS = 4
 LOCK_DEADLINE_S = 5.0
 REST = RestServer.name
-EXPENDABLE = frozenset({ConsumerProcess.name, RelayProcess.name})
+EXPENDABLE = frozenset({ConsumerProcess.name, EmbedderProcess.name, RelayProcess.name})
 """What may end without the rest: what it would have done waits for the next one."""
 _BIND_FAILED = re.compile("address already in use|BindException|failed to bind", re.IGNORECASE)
 
@@ -72,6 +72,8 @@ def services_of(config: StackConfig) -> list[Server]:
         RestServer(config.data_dir, config.settings_file, config.rest_grace_s),
         RelayProcess(config.data_dir, config.settings_file),
     ]
+    if config.embeddings:
+        services.append(EmbedderProcess(config.data_dir, config.settings_file))
     if config.kafka:
         services.append(ConsumerProcess(config.data_dir, config.settings_file))
     return services

@@ -190,6 +190,14 @@ class DetectsLanguage(Protocol):
         ...
 
 
+class FindsNames(Protocol):
+    """Finds names of people. Threads may share it."""
+
+    def find(self, text: str) -> Sequence[tuple[int, int]]:
+        """Start and end of each name, sorted and without overlaps; whatever the text, linear."""
+        ...
+
+
 Partition = tuple[str, int]
 """Topic and number of one ordered log of a stream."""
 Headers = Sequence[tuple[str, bytes]]
@@ -211,6 +219,14 @@ class StreamRecord:
     def size(self) -> int:
         """Bytes that it keeps in memory, about."""
         return 200 + len(self.key or b"") + len(self.value or b"")
+
+
+AsJson = Callable[[bytes], bytes]
+"""Makes JSON of what a record holds; JSON stays as it is. Threads share it.
+
+Raises InvalidInput for what cannot be read, StreamUnavailable when asking again may help,
+StreamRefused when it does not.
+"""
 
 
 class StreamListener(Protocol):

@@ -23,6 +23,9 @@ from memgraph.graph.session import Graph
 from memgraph.settings import ApiSettings
 from tests.api.conftest import WIDE, Caller, Serve
 
+SLOW = 0.01
+"""Requests a second: none comes back during a test."""
+
 
 def retry_after(answer: TestResponse) -> int:
     assert answer.status_code == 429, answer.text
@@ -32,17 +35,17 @@ def retry_after(answer: TestResponse) -> int:
 
 class TestRates:
     def test_a_client_has_a_burst(self, serve: Serve) -> None:
-        api = serve(limits={"client_per_s": 0.1, "client_burst": 3})
+        api = serve(limits={"client_per_s": SLOW, "client_burst": 3})
         answers = [api.get("/sessions/none") for _ in range(4)]
         assert [a.status_code for a in answers] == [404, 404, 404, 429]
-        assert 8 <= retry_after(answers[-1]) <= 10
+        assert 60 <= retry_after(answers[-1]) <= 100
         first = answers[0].headers
-        assert first["RateLimit-Policy"] == '"client";q=3;w=30, "tenant";q=20000;w=2'
-        assert first["RateLimit"].startswith('"client";r=2;t=10, "tenant";r=19999;t=1')
+        assert first["RateLimit-Policy"] == '"client";q=3;w=300, "tenant";q=20000;w=2'
+        assert first["RateLimit"].startswith('"client";r=2;t=100, "tenant";r=19999;t=1')
         assert answers[-1].headers["RateLimit"].startswith('"client";r=0;t=')
 
     def test_clients_of_a_tenant_share_its_bucket(self, serve: Serve, tenant: str) -> None:
-        api = serve(limits={"tenant_per_s": 0.1, "tenant_burst": 3})
+        api = serve(limits={"tenant_per_s": SLOW, "tenant_burst": 3})
         services = api.app.extensions["memgraph"]
         _, key = services.access.create_key(tenant, name="second", roles=[Role.ADMIN])
         second = Caller(api.app, key)
@@ -50,7 +53,7 @@ class TestRates:
         assert answers == [404, 404, 404, 429]
 
     def test_one_tenant_does_not_slow_another(self, serve: Serve, tenant: str) -> None:
-        api = serve(limits={"client_per_s": 0.1, "client_burst": 1})
+        api = serve(limits={"client_per_s": SLOW, "client_burst": 1})
         services = api.app.extensions["memgraph"]
         _, key = services.access.create_key(f"{tenant}-2", name="x", roles=[Role.ADMIN])
         assert [api.get("/sessions/none").status_code for _ in range(2)] == [404, 429]
@@ -59,7 +62,7 @@ class TestRates:
     def test_a_tenant_may_have_limits_of_its_own(
         self, serve: Serve, graph: Graph, tenant: str
     ) -> None:
-        set_limits(graph, tenant, '{"client_burst": 2, "client_per_s": 0.1, "unknown": 1}')
+        set_limits(graph, tenant, '{"client_burst": 2, "client_per_s": 0.01, "unknown": 1}')
         api = serve()
         assert [api.get("/sessions/none").status_code for _ in range(3)] == [404, 404, 429]
 
@@ -72,14 +75,14 @@ class TestRates:
         assert answer.headers["RateLimit-Policy"].startswith('"client";q=200;w=2')
 
     def test_workers_share_buckets_in_redis(self, serve: Serve, redis_url: str) -> None:
-        said = {"client_per_s": 0.1, "client_burst": 2}
+        said = {"client_per_s": SLOW, "client_burst": 2}
         one, other = (serve(redis_url, limits=said) for _ in range(2))
         other = Caller(other.app, one.credential)
         answers = [api.get("/sessions/none").status_code for api in (one, other, one)]
         assert answers == [404, 404, 429]
 
     def test_an_address_is_counted_before_anybody_is_let_in(self, serve: Serve) -> None:
-        api = serve(limits={"address_per_s": 0.1, "address_burst": 2})
+        api = serve(limits={"address_per_s": SLOW, "address_burst": 2})
         stranger = Caller(api.app, "mg_wrong")
         assert [stranger.get("/sessions/s").status_code for _ in range(3)] == [401, 401, 429]
         assert api.get("/sessions/none").status_code == 429
@@ -88,14 +91,14 @@ class TestRates:
         assert api.get("/healthz/live").status_code == 200
 
     def test_a_made_up_address_does_not_count(self, serve: Serve) -> None:
-        api = serve(limits={"address_per_s": 0.1, "address_burst": 1})
+        api = serve(limits={"address_per_s": SLOW, "address_burst": 1})
         answers = [
             api.get("/sessions/none", headers={"X-Forwarded-For": f"10.0.0.{n}"}) for n in range(2)
         ]
         assert [a.status_code for a in answers] == [404, 429]
 
     def test_a_trusted_proxy_names_the_address(self, serve: Serve) -> None:
-        api = serve(limits={"address_per_s": 0.1, "address_burst": 1, "trusted_proxies": 1})
+        api = serve(limits={"address_per_s": SLOW, "address_burst": 1, "trusted_proxies": 1})
         answers = [
             api.get("/sessions/none", headers={"X-Forwarded-For": f"9.9.9.9, 10.0.0.{n % 2}"})
             for n in range(3)
@@ -167,13 +170,21 @@ class TestBodies:
         assert answer.status_code == 413
         assert endless.tell() < 200_000
 
-    def test_a_bomb_is_cut_off(self, api: Caller) -> None:
+    def test_a_bomb_is_cut_off(self, api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
         packed = gzip.compress(b" " * 18_000_000)
         assert len(packed) < SMALL["packed_bytes"]
-        began = time.perf_counter()
+        inflated: list[int] = []
+        unpack = limits._Body._unpack
+
+        def counting(self: limits._Body, inflate: Any) -> bytes:
+            data = unpack(self, inflate)
+            inflated.append(len(data))
+            return data
+
+        monkeypatch.setattr(limits._Body, "_unpack", counting)
         answer = send(api, packed, **{"Content-Encoding": "gzip"})
         assert (answer.status_code, answer.json["code"]) == (413, "too_large")
-        assert time.perf_counter() - began < 1.0
+        assert SMALL["body_bytes"] < sum(inflated) <= SMALL["body_bytes"] + limits.CHUNK
 
     def test_a_ratio_of_no_honest_body(self, serve: Serve) -> None:
         api = serve(limits={"packing_ratio": 50})
@@ -205,7 +216,7 @@ class TestBodies:
         class Slow(io.BytesIO):
             def readinto(self, buffer: Any) -> int:
                 begun.release()
-                assert go_on.wait(10)
+                assert go_on.wait(60)
                 return super().readinto(buffer)
 
         def slowly(_: int) -> int:
@@ -216,7 +227,7 @@ class TestBodies:
         body = prompt("slow")
         with ThreadPoolExecutor(2) as pool:
             slow = [pool.submit(slowly, n) for n in range(2)]
-            assert all(begun.acquire(timeout=10) for _ in slow)
+            assert all(begun.acquire(timeout=60) for _ in slow)
             refused = send(api, prompt("x"))
             read = api.get("/sessions/none")
             go_on.set()
@@ -267,9 +278,10 @@ def test_any_bytes_have_a_depth(body: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b'"' * 2_000_000, b'"\\' * 1_000_000, b"[]" * 1_000_000])
 def test_depth_takes_no_longer_than_the_body(body: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     limits.check_depth(body, 64)
-    assert time.perf_counter() - began < 1.0
+    # By the square of its length it would take hours.
+    assert time.process_time() - began < 30
 
 
 @given(text=st.text(max_size=200), size=st.integers(1, 50), level=st.integers(0, 9))
@@ -289,10 +301,11 @@ def test_inflating_gives_what_was_packed(text: str, size: int, level: int) -> No
 def test_a_question_that_takes_too_long_is_told_so(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    api = serve(limits={"statement_s": 0.1})
+    api = serve()
     readiness = api.app.extensions["memgraph"].readiness
+    impatient = readiness.graph.bounded(timeout_s=0.1, stream_timeout_s=0.1)
     endless = "UNWIND range(1, 1000000000000) AS x WITH x WHERE x < 0 RETURN count(x) AS n"
-    monkeypatch.setattr(readiness, "check", lambda: readiness.graph.read(endless))
+    monkeypatch.setattr(readiness, "check", lambda: impatient.read(endless))
     answer = api.get("/healthz/ready")
     assert (answer.status_code, answer.json["code"]) == (503, "overloaded")
     assert answer.headers["Retry-After"] == "1"
@@ -307,14 +320,14 @@ def test_more_than_can_be_answered_are_refused_at_once(
 
     def slow(*_: Any, **__: Any) -> dict[str, Any]:
         entered.release()
-        assert gate.wait(10)
+        assert gate.wait(60)
         return {"session": {}, "prompts": []}
 
     monkeypatch.setattr(reader, "get_thread", slow)
     with ThreadPoolExecutor(2) as pool:
         busy = [pool.submit(api.get, f"/sessions/{n}/thread") for n in range(2)]
-        assert entered.acquire(timeout=10)
-        assert entered.acquire(timeout=10)
+        assert entered.acquire(timeout=60)
+        assert entered.acquire(timeout=60)
         refused = api.get("/sessions/3/thread")
         assert (refused.status_code, refused.json["code"]) == (503, "overloaded")
         assert refused.headers["Retry-After"] == "1"

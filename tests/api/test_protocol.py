@@ -96,13 +96,13 @@ class TestIdempotencyKey:
 
         def slowly(self: Recorder, *arguments: Any) -> Any:
             entered.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
             return record(self, *arguments)
 
         monkeypatch.setattr(Recorder, "record", slowly)
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(once, api, "k")
-            assert entered.wait(10)
+            assert entered.wait(60)
             second = once(api, "k")
             other = once(api, "k", {"prompt": {"text": "else"}})
             go_on.set()

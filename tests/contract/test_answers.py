@@ -17,7 +17,7 @@ from memgraph.services.ports import AnswerStore, Held
 
 @pytest.fixture
 def link(redis_url: str) -> Iterator[RedisLink]:
-    link = RedisLink(redis_url)
+    link = RedisLink(redis_url, timeout_s=60)
     yield link
     link.close()
 

@@ -20,7 +20,7 @@ def event(number: int, session: str | None = "s") -> OutgoingEvent:
 
 @pytest.fixture
 def link(redis_url: str) -> Iterator[RedisLink]:
-    link = RedisLink(redis_url)
+    link = RedisLink(redis_url, timeout_s=60)
     yield link
     link.close()
 

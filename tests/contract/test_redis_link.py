@@ -13,7 +13,7 @@ from memgraph.adapters.redis_link import RedisAway, RedisLink
 
 @pytest.fixture
 def link(redis_url: str) -> Iterator[RedisLink]:
-    link = RedisLink(redis_url, pause_s=0)
+    link = RedisLink(redis_url, timeout_s=60, pause_s=0)
     yield link
     link.close()
 
@@ -38,7 +38,10 @@ def test_a_connection_that_was_closed_is_opened_again(
     assert link.failures == 0
 
 
-def test_one_that_was_used_just_now_fails_once(redis_url: str, link: RedisLink) -> None:
+def test_one_that_was_used_just_now_fails_once(
+    redis_url: str, link: RedisLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_link, "TRUSTED_S", 60.0)
     assert link.ask("PING") == b"PONG"
     with redis.Redis.from_url(redis_url) as client:
         client.execute_command("CLIENT", "KILL", "SKIPME", "yes", "TYPE", "normal")

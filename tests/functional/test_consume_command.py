@@ -18,6 +18,7 @@ from memgraph.cli import consuming
 from memgraph.domain.errors import SchemaOutdated, StackError
 from memgraph.services.readiness import Readiness
 from tests.functional.conftest import Run
+from tests.support.avro import running_registry
 from tests.support.events import small_story
 from tests.support.streams import InMemoryBroker, InMemoryEventStream
 
@@ -68,6 +69,22 @@ def test_it_reads_until_it_is_told_to_stop(
     assert f"reading stories, more of 127.0.0.1:1 as g into tenant {tenant}" in ran.err
     assert "3 partitions" in ran.err
     assert run("digest").code == 0
+
+
+def test_values_may_name_their_schema(
+    run: Run, broker: InMemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = small_story()
+    with running_registry() as served:
+        monkeypatch.setenv("MEMGRAPH_KAFKA__REGISTRY__URL", served.url)
+        monkeypatch.setenv("MEMGRAPH_KAFKA__REGISTRY__USER", "me")
+        values = [served.wire(each) for each in story]
+        broker.publish("stories", [(b"k%d" % n, each, []) for n, each in enumerate(values)])
+        watching = stop_when_committed(broker, len(story))
+        ran = run("consume", "--topics", "stories", "--json")
+        watching.join()
+        assert ran.json["stored"] == len(story)
+        assert all(credentials for _, credentials in served.asked)
 
 
 def test_too_much_that_is_broken_ends_with_1(run: Run, broker: InMemoryBroker) -> None:

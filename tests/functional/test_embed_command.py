@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from pathlib import Path
 
 import pytest
@@ -60,7 +59,7 @@ class TestEmbed:
         def run_all_and_stop(self: Embeddings, limit: int) -> object:
             done = run_all(self, limit)
             if not done.prompts:
-                threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
+                os.kill(os.getpid(), signal.SIGTERM)
             return done
 
         monkeypatch.setattr(Embeddings, "run_all", run_all_and_stop)

@@ -152,6 +152,9 @@ def requests_of(operation: str, client: httpx2.Client) -> float:
 
 def test_an_idle_worker_is_small(stack: Stack) -> None:
     # The first of these tests: with its first text a worker loads what tells languages apart.
+    give_up = time.monotonic() + 60
+    while len(stack.workers()) < 2 and time.monotonic() < give_up:
+        time.sleep(0.1)
     sizes = [_resident_mb(pid) for pid in stack.workers()]
     print(f"resident memory of workers: {', '.join(f'{s:.0f} MB' for s in sizes)}")
     assert len(sizes) == 2
@@ -171,10 +174,24 @@ def test_the_key_is_shown_once_and_kept_nowhere(stack: Stack) -> None:
 def test_status_says_where_everything_is(stack: Stack) -> None:
     told = memgraph("status", data_dir=stack.data_dir)
     assert told["docs"] == f"{told['rest']}/docs"
-    assert set(told["pids"]) == {"supervisor", "neo4j", "redis", "rest", "relay"}
+    assert set(told["pids"]) == {"supervisor", "neo4j", "redis", "rest", "relay", "embedder"}
     with stack.client() as client:
         assert client.get("/healthz/ready").json() == {"status": "ok"}
         assert httpx2.get(f"{stack.base}/api/v1/sessions/none").status_code == 401
+
+
+def test_prompts_get_vectors_without_another_command(stack: Stack) -> None:
+    embedder = memgraph("status", data_dir=stack.data_dir)["pids"]["embedder"]
+    print(f"resident memory of the embedder: {_resident_mb(embedder):.0f} MB before its first text")
+    asked = {"id": "p-vector", "prompt": {"text": "Where does my parcel wait?"}}
+    with stack.client() as client:
+        assert client.post("/api/v1/sessions/s-vector/prompts", json=asked).is_success
+        give_up = time.monotonic() + 60
+        while "embedding_model" not in client.get("/api/v1/prompts/p-vector").json():
+            log = stack.data_dir / "embedder" / "embedder.log"
+            assert time.monotonic() < give_up, log.read_text()
+            time.sleep(0.1)
+    print(f"and {_resident_mb(embedder):.0f} MB after it")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ DEPENDENCIES = sysconfig.get_path("purelib")
 """A path file there makes the checkout importable; it counts in this directory alone."""
 EXPECTED = re.compile(
     r"memgraph/(?:[\w-]+/)*\w+\.py"
+    r"|tasks/(?:\w+/)*\w+\.py"
     r"|memgraph/py\.typed"
     r"|memgraph/cypher/migrations/V\d+__\w+\.cypher"
     r"|memgraph/cypher/queries/\w+/\w+\.cypher"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -256,9 +257,8 @@ class TestWorker:
         worker = make(embedder, on_changed=told.append)
         thread = threading.Thread(target=worker.work, args=(10, 0.01, stop))
         thread.start()
-        for _ in range(500):
-            if stored():
-                break
+        give_up = time.monotonic() + 60
+        while not stored() and time.monotonic() < give_up:
             stop.wait(0.02)
         stop.set()
         thread.join()
@@ -322,3 +322,22 @@ def test_vectors_of_the_graph_and_of_the_files_are_the_same(
     make(segments=segments).drain(10)
     kept = segments.get([sha256(LAMP)])[sha256(LAMP)]
     assert np.array_equal(np.array(stored()["s-0"]["embedding"], np.float32), kept)
+
+
+def test_a_worker_does_not_wait_for_whoever_has_the_tenant(
+    graph: Graph, make: Make, writer: Writer, tenant: str
+) -> None:
+    """A writer takes the tenant's node last, and prompts when it commits."""
+    ask(writer, tenant, [LAMP, PARCEL])
+    with (
+        graph.driver.session(database=graph.database) as session,
+        session.begin_transaction() as transaction,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        hold = "MATCH (t:Tenant {tenant_id: $tenant}) SET t.updated_at = datetime()"
+        transaction.run(hold, tenant=tenant).consume()
+        done = pool.submit(make().run_once, tenant, 10)
+        try:
+            assert done.result(timeout=60).prompts == 2
+        finally:
+            transaction.rollback()

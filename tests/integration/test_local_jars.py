@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,10 +92,12 @@ def test_one_process_fetches_and_the_others_wait(jar_set: JarSet, cache: Path) -
     said: list[str] = []
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        release = threading.Timer(0.3, fcntl.flock, (lock, fcntl.LOCK_UN))
-        release.start()
-        assert len(resolve(jar_set, said.append, cache)) == 1
-        release.join()
+
+        def on_progress(line: str) -> None:
+            said.append(line)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+        assert len(resolve(jar_set, on_progress, cache)) == 1
     assert "waiting for another process" in said[0]
 
 

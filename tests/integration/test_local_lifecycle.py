@@ -20,7 +20,7 @@ from memgraph.domain.errors import StackError
 from memgraph.local import StackState, find, last_failure, stack, start, stop
 from memgraph.local.state import Files, HeldLock, alive
 
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
@@ -206,9 +206,9 @@ class TestEnds:
         code = (
             "import os, sys, time\nfrom pathlib import Path\nfrom memgraph.local import start\n"
             "state = start(Path(sys.argv[1]), neo4j=False, detach=False)\n"
-            "if (pid := os.fork()) == 0:\n    os.close(1)\n    time.sleep(20)\n    os._exit(0)\n"
+            "if (pid := os.fork()) == 0:\n    os.close(1)\n    time.sleep(300)\n    os._exit(0)\n"
             "print(pid, state.to_json().replace('\\n', ''), flush=True)\n"
-            "time.sleep(20)\n"
+            "time.sleep(300)\n"
         )
         with subprocess.Popen(
             [sys.executable, "-c", code, str(data_dir)], stdout=subprocess.PIPE, text=True

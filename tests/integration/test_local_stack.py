@@ -72,7 +72,7 @@ def test_settings_of_the_server(state: StackState) -> None:
 
 def test_the_browser_is_served(state: StackState) -> None:
     assert state.browser is not None
-    with urllib.request.urlopen(state.browser, timeout=10) as page:
+    with urllib.request.urlopen(state.browser, timeout=60) as page:
         assert page.headers.get_content_type() == "text/html"
         assert b"Neo4j Browser" in page.read()
 
@@ -147,7 +147,7 @@ def a_server_that_claims_to_have_started(data_dir: Path) -> Neo4jServer:
 def test_a_lost_password_is_told(state: StackState, tmp_path: Path) -> None:
     server = a_server_that_claims_to_have_started(tmp_path)
     bolt = int(state.bolt.rpartition(":")[2])
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 60
     with pytest.raises(StackError, match="does not accept the password"):
         # False while the server is locked for seconds after wrong passwords of other tests.
         while not server.ready({"bolt": bolt}):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -20,7 +21,23 @@ from memgraph.local.ports import PortBook
 from memgraph.local.process import Command
 from memgraph.local.redis import RedisServer
 from memgraph.local.state import Files, HeldLock, StackConfig, alive
-from memgraph.local.supervisor import StopSignals, Supervisor, main
+from memgraph.local.supervisor import WATCH_S, StopSignals, Supervisor, main
+
+PATIENCE_S = 60.0
+UNTIL_TOLD = "until [ -e told ]; do sleep 0.02; done"
+"""A part of a script that waits for ``tell``."""
+
+
+def tell(data_dir: Path) -> None:
+    """Have scripts that wait go on."""
+    (data_dir / "told").touch()
+
+
+def wait_for(is_so: Callable[[], object]) -> None:
+    give_up = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -40,7 +57,7 @@ class Script:
     name: str = "script"
     title: str = "Script"
     port_names: tuple[str, ...] = ()
-    start_deadline_s: float = 1.0
+    start_deadline_s: float = PATIENCE_S
     stop_grace_s: float = 1.0
 
     def fetch(self, on_progress: Callable[[str], None]) -> None:
@@ -53,7 +70,18 @@ class Script:
         return Command(argv, self.data_dir, self.data_dir / f"{self.name}.log")
 
     def ready(self, ports: Mapping[str, int]) -> bool:
-        return "listening" in (self.data_dir / f"{self.name}.log").read_text()
+        return "listening" in self.said()
+
+    def said(self) -> str:
+        return (self.data_dir / f"{self.name}.log").read_text()
+
+
+class Thinker(Script):
+    """A server that is never ready, looked at when it has said something."""
+
+    def ready(self, ports: Mapping[str, int]) -> bool:
+        wait_for(self.said)
+        return False
 
 
 class TestSupervisorItself:
@@ -63,6 +91,7 @@ class TestSupervisorItself:
         *servers: Script | RedisServer,
         until: threading.Event | None = None,
         ports: PortBook | None = None,
+        heard: Callable[[str], None] = lambda _: None,
     ) -> tuple[list[str], list[StackState]]:
         """Run the servers until they are ready, or until told to stop."""
         said: list[str] = []
@@ -74,17 +103,30 @@ class TestSupervisorItself:
             if until is None:
                 stopped.set()
 
+        def report(line: str) -> None:
+            said.append(line)
+            heard(line)
+
         config = StackConfig(data_dir, neo4j=False, redis=False)
-        Supervisor(config, servers, said.append, ports).run(stopped, on_ready)
+        Supervisor(config, servers, report, ports).run(stopped, on_ready)
         return said, states
 
     def test_runs_until_it_is_told_to_stop(self, data_dir: Path) -> None:
         script = Script(data_dir, "echo listening; exec sleep 60")
         until = threading.Event()
-        timer = threading.Timer(0.8, until.set)
-        timer.start()
+        lived: list[bool] = []
+
+        def end() -> None:
+            wait_for(Files(data_dir).read_state)
+            until.wait(3 * WATCH_S)
+            lived.append(Files(data_dir).state.exists())
+            until.set()
+
+        ending = threading.Thread(target=end)
+        ending.start()
         said, (state,) = self.run(data_dir, script, until=until)
-        timer.join()
+        ending.join()
+        assert lived == [True]
         assert state.pids["supervisor"] == os.getpid()
         assert not alive(state.pids["script"])
         assert not Files(data_dir).state.exists()
@@ -96,16 +138,19 @@ class TestSupervisorItself:
     ) -> None:
         other = Script(data_dir, "echo listening; exec sleep 60", name="other")
         consumer = Script(
-            data_dir, "echo listening; sleep 0.5; echo too much is broken; exit 1", name="consumer"
+            data_dir,
+            f"echo listening; {UNTIL_TOLD}; echo too much is broken; exit 1",
+            name="consumer",
         )
         until = threading.Event()
         seen: list[set[str]] = []
 
         def look() -> None:
-            give_up = time.monotonic() + 20
+            give_up = time.monotonic() + PATIENCE_S
             while time.monotonic() < give_up and not (seen and "consumer" not in seen[-1]):
                 if (state := Files(data_dir).read_state()) is not None:
                     seen.append(set(state.pids))
+                    tell(data_dir)
                 time.sleep(0.02)
             until.set()
 
@@ -127,29 +172,40 @@ class TestSupervisorItself:
     def test_a_server_that_ends_at_once(self, data_dir: Path) -> None:
         other = Script(data_dir, "echo $$; exec sleep 60", name="other")
         with pytest.raises(StackError, match="Script did not start, exit code 3") as caught:
-            self.run(data_dir, other, Script(data_dir, "echo out of ink; exit 3"))
+            broken = "until [ -s other.log ]; do sleep 0.02; done; echo out of ink; exit 3"
+            self.run(data_dir, other, Script(data_dir, broken))
         assert "out of ink" in str(caught.value)
         assert "out of ink" in (last_failure(data_dir) or "")
         assert not alive(int((data_dir / "other.log").read_text()))
 
     def test_a_server_that_is_never_ready(self, data_dir: Path) -> None:
-        script = Script(data_dir, "echo thinking; exec sleep 60", start_deadline_s=0.3)
+        script = Thinker(data_dir, "echo thinking; exec sleep 60", start_deadline_s=0.3)
         with pytest.raises(StackError, match=r"was not ready within 0 s[^$]*thinking"):
             self.run(data_dir, script)
 
     def test_a_slow_server_is_heard_of(
         self, data_dir: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("memgraph.local.supervisor.SAY_EVERY_S", 0.1)
-        script = Script(data_dir, "sleep 0.5; echo listening; exec sleep 60", start_deadline_s=9)
-        said, _ = self.run(data_dir, script)
-        assert "Script: starting, 0 s" in said
+        monkeypatch.setattr("memgraph.local.supervisor.SAY_EVERY_S", 0.0)
+        script = Script(data_dir, f"{UNTIL_TOLD}; echo listening; exec sleep 60")
+
+        def heard(line: str) -> None:
+            if re.fullmatch(r"Script: starting, \d+ s", line):
+                tell(data_dir)
+
+        said, _ = self.run(data_dir, script, heard=heard)
+        assert said[-1].startswith("Script: ready after")
 
     def test_a_server_that_dies_while_another_starts(self, data_dir: Path) -> None:
-        dying = Script(data_dir, "echo listening; sleep 0.3; exit 5", name="dying")
-        slow = Script(data_dir, "exec sleep 60", start_deadline_s=30)
+        dying = Script(data_dir, f"echo listening; {UNTIL_TOLD}; exit 5", name="dying")
+        slow = Script(data_dir, "exec sleep 60")
+
+        def heard(line: str) -> None:
+            if "ready" in line:
+                tell(data_dir)
+
         with pytest.raises(StackError, match="ended by itself, exit code 5"):
-            self.run(data_dir, slow, dying)
+            self.run(data_dir, slow, dying, heard=heard)
 
     def test_a_server_that_cannot_be_prepared(self, data_dir: Path) -> None:
         with pytest.raises(StackError, match="no script"):
@@ -211,7 +267,7 @@ class TestMain:
         found: list[StackState] = []
 
         def end() -> None:
-            give_up = time.monotonic() + 15
+            give_up = time.monotonic() + PATIENCE_S
             while not found and time.monotonic() < give_up:
                 found.extend(filter(None, [find(data_dir)]))
                 time.sleep(0.02)
@@ -261,9 +317,9 @@ class TestMain:
         assert not until.wait(0.01)
         os.kill(os.getpid(), signal.SIGINT)
         begun = time.monotonic()
-        assert until.wait(10)
-        assert until.wait(10)
-        assert time.monotonic() - begun < 5
+        assert until.wait(PATIENCE_S)
+        assert until.wait(PATIENCE_S)
+        assert time.monotonic() - begun < PATIENCE_S
 
     def test_an_owner_that_is_not_the_parent_is_a_reason_to_stop(self) -> None:
         assert StopSignals(owner=os.getpid()).wait(0.01)

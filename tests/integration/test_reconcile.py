@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from memgraph.domain.errors import GraphUnavailable, StillLoading
+from memgraph.domain.errors import GraphRefused, GraphUnavailable, StillLoading
 from memgraph.domain.schema import GraphModel
 from memgraph.graph.digest import digest
 from memgraph.graph.nodes import NodeReader
@@ -129,9 +129,26 @@ def test_what_is_noticed_is_completed_beside_the_work(
     reconciler.note(tenant)
     assert reconciliation.is_left(tenant)
     away.is_here = True
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 60
     while reconciliation.is_left(tenant):
         assert time.monotonic() < give_up
         time.sleep(0.02)
     reconciler.note(tenant)  # its thread begins anew
     assert NodeReader(graph, model).get(tenant, "Prompt", ("p",))["language"] == "en"
+
+
+def test_what_would_never_pass_is_tried_once(graph: Graph, model: GraphModel, tenant: str) -> None:
+    class Refused(Reconciliation):
+        tries = 0
+
+        def run(self, tenant_id: str, *_: Any, **__: Any) -> Any:
+            Refused.tries += 1
+            raise GraphRefused("no")
+
+    texts = Texts(Away(), NullTexts())
+    reconciler = Reconciler(Refused(PendingMessages(graph, model), texts, Away()), first_pause_s=0)
+    reconciler.note(tenant)
+    if (thread := reconciler._thread) is not None:
+        thread.join(60)
+        assert not thread.is_alive()
+    assert Refused.tries == 1

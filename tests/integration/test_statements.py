@@ -150,6 +150,7 @@ def _sample(model: GraphModel) -> dict[str, Any]:
         "ids": ["x"],
         "limit": 100,
         "limits": "{}",
+        "pii_policy": "flag",
         "depth": 6,
         "fan_out": 50,
         "max_nodes": 1_000,

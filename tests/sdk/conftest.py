@@ -26,8 +26,8 @@ from memgraph.settings import Settings
 from tests.api.conftest import WIDE
 from tests.sdk.door import Door, opened
 
-BOUNDS = Bounds(linger_s=0.02, timeout_s=2, exit_timeout_s=0.5)
-"""Of observations in tests: nobody waits for long."""
+BOUNDS = Bounds(linger_s=0.02, timeout_s=60, exit_timeout_s=0.5)
+"""Of observations in tests: short waits for company and at the end, a long one for an answer."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,7 +27,9 @@ class Door:
         self.bodies: list[bytes] = []
         self.replies: list[Reply | None] = []
         """What is answered first; None loses the connection after storing."""
-        self.delay_s = 0.0
+        self.is_open = threading.Event()
+        self.is_open.set()
+        self.asked = threading.Event()
         self.largest = 1_000
 
     def of(self, type_: str) -> list[dict[str, Any]]:
@@ -68,7 +69,8 @@ def _handler(door: Door) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             if headers.get("content-encoding") == "gzip":
                 body = gzip.decompress(body)
-            time.sleep(door.delay_s)
+            door.asked.set()
+            door.is_open.wait(60)
             door.requests.append({**headers, "path": self.path})
             door.bodies.append(body)
             reply = door.replies.pop(0) if door.replies else door.take(body)

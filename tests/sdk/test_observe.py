@@ -194,7 +194,7 @@ class TestErrors:
             return "because"
 
         assert ask("why") == "because"
-        assert sdk.flush(5)
+        assert sdk.flush(60)
         assert sdk.stats().errors == 1
         assert len(door.of("prompt")) == len(door.of("response")) == 1
 
@@ -205,7 +205,7 @@ class TestErrors:
 
         trap = Trap()
         assert observe(lambda question: trap)("why") is trap
-        assert sdk.flush(5)
+        assert sdk.flush(60)
         assert sdk.stats().errors == 1
         assert door.only("prompt")["prompt"]["text"] == "why"
 
@@ -253,7 +253,7 @@ class TestErrors:
 
         with pytest.raises(Mute):
             ask("why")
-        assert sdk.flush(5)
+        assert sdk.flush(60)
         assert sdk.stats().errors == 1
         if kind == "tool":
             assert door.only("tool")["error"] == "Mute"

@@ -116,7 +116,7 @@ class TestBlocks:
             call.tokens("many", -1)  # type: ignore[arg-type]
             call.document("d", score="high")  # type: ignore[arg-type]
             call.response("because", finish_reason="mood")
-        assert sdk.flush(5)
+        assert sdk.flush(60)
         assert sdk.stats().errors == 1
         assert "usage" not in door.only("response")
 
@@ -126,7 +126,7 @@ class TestBlocks:
         def work(text: str) -> None:
             with observer as call:
                 call.prompt(text)
-                meet.wait(5)
+                meet.wait(60)
                 call.response(text.upper())
 
         with ThreadPoolExecutor(2) as pool:

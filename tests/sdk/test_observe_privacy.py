@@ -70,7 +70,7 @@ class TestPrivacy:
 
         sdk.configure(url=door.url, api_key="k", redact=redact)
         observe(lambda question: question)(self.CANARY)
-        assert sdk.flush(5)
+        assert sdk.flush(60)
         assert self.CANARY.encode() not in b"".join(door.bodies)
         assert door.only("prompt")["prompt"]["text"] == "[content withheld]"
         assert (sdk.stats().errors > 0) == (result is not None)

@@ -55,7 +55,7 @@ def recorded(client: Client, url: str) -> Iterator[None]:
 class TestService:
     def test_a_conversation(self, client: Client) -> None:
         converse("s-observed")
-        assert sdk.flush(20)
+        assert sdk.flush(60)
         told = sdk.stats()
         assert (told.recorded, told.stored) == (4, 4)
         (prompt,) = client.sessions.thread("s-observed").prompts
@@ -78,7 +78,7 @@ class TestService:
             call.handoff("b", reason="knows more")
             call.metadata(region="x")
             raise ValueError
-        assert sdk.flush(20)
+        assert sdk.flush(60)
         assert sdk.stats().stored == sdk.stats().recorded == 4
         assert client.responses.get(call.response_id).text == "Because."
 
@@ -88,7 +88,7 @@ class TestService:
         known: dict[str, Any] = {}
         for block in blocks:
             exec(block, known)
-        assert sdk.flush(20)
+        assert sdk.flush(60)
         assert sdk.stats().stored == sdk.stats().recorded == 5
         assert client.responses.get(known["call"].response_id).text == "It arrives on Monday."
 
@@ -96,7 +96,7 @@ class TestService:
         with observe(session="s-withheld", capture_content=False) as call:
             call.prompt("canary-4711")
             call.response("canary-4711")
-        assert sdk.flush(20)
+        assert sdk.flush(60)
         assert sdk.stats().stored == 2
         prompt = client.prompts.get(call.prompt_id)
         assert prompt.text == "[content withheld]"

@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
 
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from memgraph.adapters.kafka import open_stream
 from memgraph.domain.errors import StreamRefused, StreamUnavailable
 from memgraph.local import find, start, stop
+from memgraph.sections import KafkaSettings
 from memgraph.services.ports import Message, Partition, StreamListener, StreamRecord
 from memgraph.settings import Settings
+
+READ_S = 60.0
 
 
 @contextmanager
@@ -39,6 +44,25 @@ def make_topics(brokers: str, *names: str, partitions: int = 3) -> None:
     made = admin.create_topics([NewTopic(name, partitions, 1) for name in names])
     for future in made.values():
         future.result(30)
+
+
+def records_of(brokers: str, topic: str, count: int) -> list[StreamRecord]:
+    """The first records of a topic of a real broker, as many as are expected or more."""
+    return read_until(brokers, topic, lambda records: len(records) >= count)
+
+
+def read_until(
+    brokers: str, topic: str, is_enough: Callable[[list[StreamRecord]], bool]
+) -> list[StreamRecord]:
+    """What a topic of a real broker holds from its start on, until it is enough."""
+    with closing(open_stream(KafkaSettings(group=f"look-{uuid.uuid4()}"), brokers)) as stream:
+        stream.subscribe([topic], Heard())
+        deadline = time.monotonic() + READ_S
+        records: list[StreamRecord] = []
+        while not is_enough(records):
+            assert time.monotonic() < deadline, f"only {len(records)} came"
+            records += stream.poll(100, 0.2)
+        return records
 
 
 @dataclass

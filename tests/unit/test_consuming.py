@@ -16,6 +16,7 @@ from memgraph.domain.errors import (
     GraphUnavailable,
     MemgraphError,
     Overloaded,
+    StreamRefused,
     StreamUnavailable,
 )
 from memgraph.domain.mutations import Ended, Mutation, Outcome, Totals, WriteResult
@@ -24,13 +25,14 @@ from memgraph.sections import KafkaSettings
 from memgraph.services import consuming, lanes
 from memgraph.services.consuming import Consumer, Progress
 from memgraph.services.metering import NullMeters
+from memgraph.services.ports import AsJson
 from memgraph.services.stream_batches import Settling
 from memgraph.settings import IngestSettings, Settings
 from tests.support.events import at, event
 from tests.support.pipelines import plain_pipeline
 from tests.support.streams import InMemoryBroker, InMemoryEventStream
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 TOPIC = "llm.prompts.v1"
 
 
@@ -100,6 +102,8 @@ class World:
         self.said: list[Progress] = []
         self.errors: list[Any] = []
         self.totals: list[Totals] = []
+        self.as_json: AsJson | None = None
+        self.consumer: Consumer | None = None
 
     def publish(self, *ids: str, tenant: bytes | None = None) -> None:
         headers = [] if tenant is None else [("tenant_id", tenant)]
@@ -121,8 +125,10 @@ class World:
             self.meters,
             settings.tenant,
             settings.kafka.trust_tenant_header,
+            self.as_json,
         )
         consumer = Consumer(stream, settling, settings, self.meters, self.said.append)
+        self.consumer = consumer
         stop = threading.Event()
 
         def run() -> None:
@@ -142,6 +148,23 @@ class World:
 
     def committed(self) -> int:
         return sum(self.broker.offsets.values())
+
+    def has_let_go(self) -> bool:
+        """Whether the last reader begins nothing more."""
+        assert self.consumer is not None
+        with self.consumer._lock:
+            return not any(lane.is_ours for lane in self.consumer._lanes.values())
+
+    def have_written_when(self, is_so: Callable[[], bool]) -> threading.Thread:
+        """Let the writer go on, whatever this thread does, when it is so."""
+
+        def wait() -> None:
+            until(is_so)
+            self.writer.may_write.set()
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        return thread
 
 
 @pytest.fixture
@@ -215,9 +238,8 @@ def test_what_is_at_work_when_it_stops_is_finished_and_committed(world: World) -
     world.publish(*names(40))
     with world.reading(batch=5):
         until(lambda: world.writer.at_work == 2)
-        timer = threading.Timer(0.1, world.writer.may_write.set)
-        timer.start()
-    timer.join()
+        writing = world.have_written_when(world.has_let_go)
+    writing.join()
     done = len(world.writer.ids)
     assert world.committed() == done
     assert 0 < done <= 2 * 5  # two batches; what waited for a writer is left
@@ -229,11 +251,10 @@ def test_what_is_at_work_when_it_stops_is_finished_and_committed(world: World) -
 def test_what_takes_too_long_is_abandoned_and_read_again(world: World) -> None:
     world.writer.may_write.clear()
     world.publish(*names(6))
-    timer = threading.Timer(0.5, world.writer.may_write.set)
     with world.reading(finish_s=0.05):
         until(lambda: world.writer.at_work == 2)
-        timer.start()
-    timer.join()
+        writing = world.have_written_when(lambda: not any(world.broker.members.values()))
+    writing.join()
     assert world.committed() == 0
     with world.reading():
         until(lambda: world.committed() == 6)
@@ -393,6 +414,64 @@ class TestCopies:
         (log,) = [log for log in world.copies.logs.values() if log]
         assert log[0].value is None
         assert dict(log[0].headers)["without"] == b"value"
+
+
+class TestValuesThatNameASchema:
+    def test_they_are_read_like_json(self, world: World) -> None:
+        world.as_json = lambda value: value.removeprefix(b"\0schema")
+        world.broker.publish(
+            TOPIC, [(b"k", b"\0schema" + prompt("a"), []), (b"k", prompt("b"), [])]
+        )
+        with world.reading():
+            until(lambda: world.committed() == 2)
+        assert world.writer.ids == ["a", "b"]
+
+    def test_a_registry_that_is_away_pauses_and_nothing_becomes_a_dead_letter(
+        self, world: World
+    ) -> None:
+        is_away, asked = True, []
+
+        def as_json(value: bytes) -> bytes:
+            asked.append(value)
+            if is_away and b'"a3"' in value:
+                raise StreamUnavailable("the registry is away")
+            return value
+
+        world.as_json = as_json
+        world.broker.publish(TOPIC, [(b"k", prompt(f"a{n}"), []) for n in range(9)])
+        with world.reading():
+            until(lambda: any(p.trouble == "the registry is away" for p in world.said))
+            until(lambda: any(p.paused == 1 for p in world.said))
+            until(lambda: sum(b'"a3"' in value for value in asked) >= 3)
+            assert world.committed() == 3
+            is_away = False
+            until(lambda: world.committed() == 9)
+        assert world.writer.ids == [f"a{n}" for n in range(9)]
+        assert world.totals == [Totals(stored=9)]
+        assert not world.copies.logs
+
+    def test_a_registry_that_refuses_us_ends_the_reader(self, world: World) -> None:
+        def as_json(value: bytes) -> bytes:
+            raise StreamRefused("not let in")
+
+        world.as_json = as_json
+        world.publish("a")
+        with world.reading():
+            until(lambda: world.errors)
+        assert isinstance(world.errors[0], StreamRefused)
+        assert world.committed() == 0
+
+    def test_without_a_registry_they_are_refused_and_kept(self, world: World) -> None:
+        value = b"\0\0\0\0\1x"
+        world.broker.publish(TOPIC, [(b"k", value, []), (b"k", prompt("b"), [])])
+        with world.reading():
+            until(lambda: world.committed() == 2)
+        assert world.totals == [Totals(stored=1, dead_lettered=1)]
+        assert world.copies.values(f"{TOPIC}.dlq") == [value]
+        ((log),) = [log for log in world.copies.logs.values() if log]
+        headers = dict(log[0].headers)
+        assert (headers["reason"], headers["stage"]) == (b"invalid_input", b"decode")
+        assert b"kafka.registry.url" in headers["detail"]
 
 
 def test_the_invalid_ratio_is_judged_by_topic(world: World) -> None:

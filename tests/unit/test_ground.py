@@ -64,7 +64,7 @@ class TestErrors:
 
 class TestPermits:
     def test_no_more_than_the_limit_run_at_once_and_the_figures_say_so(self) -> None:
-        permits = Permits(limit=3, acquire_timeout_ms=5_000)
+        permits = Permits(limit=3, acquire_timeout_ms=60_000)
 
         def work() -> None:
             with permits.one():

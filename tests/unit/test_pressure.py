@@ -54,13 +54,13 @@ class TestByteBuffer:
         def hold() -> None:
             with buffer.hold(100):
                 held.set()
-                release.wait(10)
+                release.wait(60)
 
         thread = threading.Thread(target=hold)
         thread.start()
-        assert held.wait(10)
+        assert held.wait(60)
         threading.Timer(0.05, release.set).start()
-        with buffer.hold(100, wait_s=10):
+        with buffer.hold(100, wait_s=60):
             assert buffer.used_bytes == 100
         thread.join()
 

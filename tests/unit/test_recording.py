@@ -29,7 +29,7 @@ class SlowWriter:
         ids = [m.event_id for m in mutations]
         self.batches.append((tenant_id, ids))
         self.entered.set()
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         for id_ in ids:
             if id_ in self.broken:
                 raise self.broken[id_]
@@ -50,7 +50,7 @@ def test_those_who_wait_share_a_transaction(writer: SlowWriter) -> None:
     recorder = Recorder(writer)
     with ThreadPoolExecutor(40) as pool:
         first = pool.submit(write, recorder, "t", "first")
-        assert writer.entered.wait(10)
+        assert writer.entered.wait(60)
         others = {i: pool.submit(write, recorder, "t", f"{i}", f"{i}d") for i in range(30)}
         while recorder.waiting < 31:
             threading.Event().wait(0.001)
@@ -65,7 +65,7 @@ def test_a_transaction_is_bounded(writer: SlowWriter) -> None:
     recorder = Recorder(writer)
     with ThreadPoolExecutor(10) as pool:
         done = [pool.submit(write, recorder, "t", *map(str, range(150))) for _ in range(5)]
-        assert writer.entered.wait(10)
+        assert writer.entered.wait(60)
         writer.gate.set()
         assert all(len(d.result()) == 150 for d in done)
     assert max(len(ids) for _, ids in writer.batches) <= MOST_TOGETHER
@@ -75,7 +75,7 @@ def test_a_slow_tenant_does_not_hold_up_another(writer: SlowWriter) -> None:
     recorder = Recorder(writer, committers=2)
     with ThreadPoolExecutor(4) as pool:
         slow = pool.submit(write, recorder, "slow", "1")
-        assert writer.entered.wait(10)
+        assert writer.entered.wait(60)
         queued = pool.submit(write, recorder, "slow", "2")
         other = pool.submit(write, recorder, "quick", "3")
         while ("quick", ["3"]) not in writer.batches:
@@ -91,7 +91,7 @@ def test_the_fault_of_one_is_not_the_others(writer: SlowWriter) -> None:
     recorder = Recorder(writer)
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(write, recorder, "t", "first")
-        assert writer.entered.wait(10)
+        assert writer.entered.wait(60)
         fine, bad = (
             pool.submit(write, recorder, "t", "fine"),
             pool.submit(write, recorder, "t", "bad"),

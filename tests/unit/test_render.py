@@ -156,10 +156,10 @@ def all_of(text: str) -> Iterable[RenderableType]:
 @pytest.mark.parametrize("width", [40, 80, 200])
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_words_print_as_text(text: str, width: int) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     for shown in all_of(text):
         printed(shown, width)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 10
 
 
 @settings(max_examples=50, deadline=None)

@@ -121,12 +121,13 @@ class TestLetIn:
 
 
 NOW = int(time.time())
+"""When tests are collected; they may run hours later."""
 
 CLAIMS: dict[str, dict[str, Any]] = {
     "expired": {"exp": NOW - 120},
     "no exp": {"exp": ...},
     "exp is no number": {"exp": "tomorrow"},
-    "not yet": {"nbf": NOW + 3_600},
+    "not yet": {"nbf": NOW + 864_000},
     "other issuer": {"iss": "https://id.example.evil"},
     "no issuer": {"iss": ...},
     "issuer is a list": {"iss": [ISSUER]},

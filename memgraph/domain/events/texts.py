@@ -36,7 +36,7 @@ def with_texts(part: Event, replace: Replace) -> Event:
         value = getattr(part, name)
         if value is None:
             continue
-        other = _replaced(value, replace) if is_text else _replaced_nested(value, replace)
+        other = replaced(value, replace) if is_text else _replaced_nested(value, replace)
         if other is not value:
             changed[name] = other
     return part.model_copy(update=changed) if changed else part
@@ -83,15 +83,19 @@ def _nested(value: Any) -> Iterator[str]:
         yield from texts_of(part)
 
 
-def _replaced(value: Any, replace: Replace) -> Any:
+def replaced(value: Any, replace: Replace) -> Any:
+    """A JSON value whose strings are what ``replace`` makes of them; keys stay.
+
+    The same object when nothing changes.
+    """
     if isinstance(value, str):
         other = replace(value)
         return value if other == value else other
     if isinstance(value, dict):
-        items = {key: _replaced(item, replace) for key, item in value.items()}
+        items = {key: replaced(item, replace) for key, item in value.items()}
         return value if all(items[key] is value[key] for key in value) else items
     if isinstance(value, list):
-        return _same(value, [_replaced(item, replace) for item in value])
+        return _same(value, [replaced(item, replace) for item in value])
     return value
 
 

@@ -12,13 +12,23 @@ from memgraph.domain.pii.email import EMAIL, find_emails
 from memgraph.domain.pii.findings import Finding, redact, without_overlaps
 from memgraph.domain.pii.folding import fold
 from memgraph.domain.pii.iban import IBAN, find_ibans
+from memgraph.domain.pii.names import PERSON_NAME, with_names
 from memgraph.domain.pii.national import NATIONAL_IDS, find_national_ids
 from memgraph.domain.pii.network import IP_ADDRESS, find_ip_addresses
 from memgraph.domain.pii.phone import PHONE, find_phones
 from memgraph.domain.pii.secrets import API_KEY, JSON_WEB_TOKEN, PASSWORD, PRIVATE_KEY, find_secrets
 from memgraph.domain.pii.view import LONG_WORD, View
 
-__all__ = ["KINDS", "RECOGNISERS", "Finding", "Recogniser", "find", "redact"]
+__all__ = [
+    "KINDS",
+    "PERSON_NAME",
+    "RECOGNISERS",
+    "Finding",
+    "Recogniser",
+    "find",
+    "redact",
+    "with_names",
+]
 
 
 class Recogniser(NamedTuple):
@@ -47,6 +57,7 @@ _TELLING = re.compile(rf"[0-9@]|\S{{{LONG_WORD}}}")
 """Most texts hold no digit, no at sign and no long word, and so nothing."""
 
 KINDS = frozenset(kind for recogniser in RECOGNISERS for kind in recogniser.kinds)
+"""What is found by form; names come from a model, where there is one."""
 
 
 def find(text: str) -> list[Finding]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from memgraph.domain import events as ev
 from memgraph.domain import pii
 from memgraph.domain.errors import InvalidInput, PersonalDataRefused
 from memgraph.domain.events import EVENT
-from memgraph.domain.events.texts import texts_of, with_texts
+from memgraph.domain.events.texts import Replace, replaced, texts_of, with_texts
 from memgraph.domain.mutations import Outcome
 from memgraph.domain.values import PiiPolicy
 from memgraph.services.enrichment.items import Item, Tools
@@ -39,6 +41,32 @@ def run(items: Sequence[Item], tools: Tools) -> None:
             item.payload = b""
         elif tools.pii_policy is PiiPolicy.REDACT:
             _redact(item, tools)
+
+
+def clean_letters(items: Sequence[Item], tools: Tools) -> None:
+    """Treat what is kept of refused events by the tenant's policy, however broken it is.
+
+    Without a valid event nothing tells a text from a key: all strings are looked at.
+    """
+    if tools.pii_policy not in (PiiPolicy.REDACT, PiiPolicy.REFUSE):
+        return
+    for item in items:
+        if item.outcome not in (Outcome.REJECTED, Outcome.DEAD_LETTERED):
+            continue
+        cleaned = _cleaned(item.payload, lambda t: pii.redact(t, tools.texts.personal_data(t)))
+        if cleaned != item.payload:
+            item.payload = cleaned if tools.pii_policy is PiiPolicy.REDACT else b""
+
+
+def _cleaned(payload: bytes, clean: Replace) -> bytes:
+    try:
+        said = orjson.loads(payload)
+        cleaned = replaced(said, clean)
+    except (orjson.JSONDecodeError, RecursionError):
+        text = payload.decode(errors="replace")
+        changed = clean(text)
+        return payload if changed == text else changed.encode()
+    return payload if cleaned is said else orjson.dumps(cleaned)
 
 
 def _kinds(event: Any, tools: Tools) -> list[str]:

@@ -135,4 +135,4 @@ class Reconciler:
             return not self._reconciliation.is_left(tenant_id)
         except MemgraphError as error:
             _log.warning("reconciliation waits", code=error.code)
-            return False
+            return not error.retryable  # what would not pass is left to the command

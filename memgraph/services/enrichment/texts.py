@@ -6,12 +6,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any, TypeVar
 
 from memgraph.domain import pii
-from memgraph.services.ports import CountsTokens, DetectsLanguage, TokenCount
+from memgraph.services.ports import CountsTokens, DetectsLanguage, FindsNames, TokenCount
 
 T = TypeVar("T")
 
@@ -21,16 +21,14 @@ SHORT = 64
 """Characters of a text that is cheaper to look at again than to remember."""
 
 
-# Short texts are names and figures in the results of tools, and come again and again.
-_short_personal_data = lru_cache(maxsize=REMEMBERED)(pii.find)
-
-
 @dataclass(eq=False)
 class Texts:
     """Language, tokens and personal data of texts. Threads may share it."""
 
     languages: DetectsLanguage
     tokens: CountsTokens
+    names: FindsNames | None = None
+    """Without, no names are looked for."""
     _known: OrderedDict[tuple[str, bytes], Any] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -46,8 +44,17 @@ class Texts:
     def personal_data(self, text: str) -> list[pii.Finding]:
         """Where the text holds personal data, in order."""
         if len(text) <= SHORT:
-            return _short_personal_data(text)
-        return self._once("pii", text, lambda: pii.find(text))
+            return self._short_personal_data(text)
+        return self._once("pii", text, lambda: self._personal_data(text))
+
+    @cached_property
+    def _short_personal_data(self) -> Callable[[str], list[pii.Finding]]:
+        # Short texts are names and figures in the results of tools, and come again and again.
+        return lru_cache(maxsize=REMEMBERED)(self._personal_data)
+
+    def _personal_data(self, text: str) -> list[pii.Finding]:
+        found = pii.find(text)
+        return found if self.names is None else pii.with_names(text, found, self.names.find(text))
 
     def _once(self, kind: str, text: str, work: Callable[[], T]) -> T:
         if len(text) <= SHORT:

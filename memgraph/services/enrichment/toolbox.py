@@ -62,11 +62,15 @@ class Toolbox:
             self.registry,
             seen,
             self.find_hashes,
-            pii_policy=self._policies.get(tenant_id),
+            pii_policy=self.pii_policy(tenant_id),
             embeds=self.embeds,
             may=may,
             on_pending=self.on_pending,
         )
+
+    def pii_policy(self, tenant_id: str) -> PiiPolicy:
+        """What happens to personal data that a tenant sends. Raises what the graph raises."""
+        return self._policies.get(tenant_id)
 
     def _read_policy(self, tenant_id: str) -> PiiPolicy:
         return policy_of(self.nodes.find(tenant_id, "Tenant", ()), self.default_policy)

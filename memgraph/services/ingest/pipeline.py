@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from memgraph import metrics
 from memgraph.domain.mutations import Outcome, Totals
 from memgraph.services.enrichment import run_stages
-from memgraph.services.enrichment.items import Item, MayWrite, SeenEvents, anything
+from memgraph.services.enrichment.items import Item, MayWrite, SeenEvents, Tools, anything
+from memgraph.services.enrichment.pii import clean_letters
 from memgraph.services.enrichment.toolbox import Toolbox
 from memgraph.services.ingest.delivery import Delivery
 from memgraph.services.ingest.pressure import Pressure
@@ -46,8 +47,10 @@ class Pipeline:
         then, and the batch can be sent again.
         """
         self.meters.count(metrics.SOURCE_EVENTS, len(items), source=door, status="received")
-        self._prepare(tenant_id, items, may)
+        tools = self.toolbox.of(tenant_id, self.seen, may)
+        self._prepare(items, tools)
         if keep_invalid:
+            clean_letters(items, tools)
             for item in items:
                 if item.outcome is Outcome.REJECTED:
                     item.outcome = Outcome.DEAD_LETTERED
@@ -58,8 +61,7 @@ class Pipeline:
         self._note(tenant_id, items, totals, door)
         return totals
 
-    def _prepare(self, tenant_id: str, items: Sequence[Item], may: MayWrite) -> None:
-        tools = self.toolbox.of(tenant_id, self.seen, may)
+    def _prepare(self, items: Sequence[Item], tools: Tools) -> None:
         for name, still in run_stages(items, tools, self._watch):
             self.meters.count(metrics.STAGE_EVENTS, len(still), stage=name)
             ended = Counter(item.outcome.value for item in still if item.outcome is not None)

@@ -25,6 +25,7 @@ import structlog
 from memgraph.domain import events as ev
 from memgraph.domain.errors import InvalidInput, MemgraphError
 from memgraph.domain.mutations import Key, Outcome
+from memgraph.domain.values import PiiPolicy
 from memgraph.graph.traces import Finished, Fragment, Taken, TraceInbox
 from memgraph.services.enrichment.items import Item, MayWrite, anything
 from memgraph.services.ingest.formats.otlp import (
@@ -211,13 +212,23 @@ class Traces:
             ready.append(trace)
             told += [(trace, item) for item in assemble(trace.spans, trace.logs)]
         held = self._run(tenant_id, told)
+        keep_s = self._keep_s(tenant_id)
         done = [
             self._later(trace)
             if trace.taken.trace_id in held
-            else Finished(trace.taken.trace_id, self.settings.keep_s, is_assembled=True)
+            else Finished(trace.taken.trace_id, keep_s, is_assembled=True)
             for trace in ready
         ]
         return waiting + done
+
+    def _keep_s(self, tenant_id: str) -> float:
+        """How long spans are kept once their trace is put together.
+
+        They cannot be redacted as they come: the ids of messages are made of their texts.
+        """
+        policy = self.pipeline.toolbox.pii_policy(tenant_id)
+        is_private = policy in (PiiPolicy.REDACT, PiiPolicy.REFUSE)
+        return 0.0 if is_private else self.settings.keep_s
 
     def _read(self, tenant_id: str, taken: Sequence[Taken]) -> list[_Trace]:
         kept = self.inbox.read(tenant_id, [one.trace_id for one in taken])
