@@ -327,18 +327,36 @@ def merge_edges(
         f"  ON CREATE SET {_come_to_be('a', 'start', named)}",
         f"MERGE {pattern('b', end, 'end_')}",
         f"  ON CREATE SET {_come_to_be('b', 'end', named)}",
-        f"MERGE (a)-[r:{spec.type}]->(b)",
+        *_linked(spec, ", ".join(assigned("made", p) for p in said)),
     ]
     if said:
-        lines.append("  ON CREATE SET " + ", ".join(assigned("r", p) for p in said))
-        smaller = ", ".join(f"r.{p.name} = {_smaller(f'r.{p.name}', sent(p))}" for p in said)
-        lines.append(f"  ON MATCH SET {smaller}")
+        smaller = ", ".join(f"k.{p.name} = {_smaller(f'k.{p.name}', sent(p))}" for p in said)
+        lines.append(f"FOREACH (k IN CASE WHEN r IS NULL THEN [] ELSE [r] END | SET {smaller})")
     lines.append(
-        f"RETURN count(r) AS matched, "
+        f"RETURN count(row) AS matched, "
         f"count(CASE WHEN a:{TOMBSTONE} OR b:{TOMBSTONE} THEN 1 END) AS buried"
         + "".join(f",\n       {_stale(side)} AS {side}s" for side in named)
     )
     return "\n".join(lines)
+
+
+def _linked(spec: EdgeSpec, assignments: str) -> list[str]:
+    """Clauses that make the edge from ``a`` to ``b`` unless there is one: that is ``r``, or null.
+
+    MERGE would lock both ends until the commit, and whoever links something to the same
+    model, user or agent would wait for it. The start alone is enough, locked when the edge
+    is missing; it is looked for again under the lock. A label that a node has anyway takes
+    its lock and writes nothing.
+    """
+    sets = f" SET {assignments}" if assignments else ""
+    return [
+        f"OPTIONAL MATCH (a)-[seen:{spec.type}]->(b)",
+        f"FOREACH (_ IN CASE WHEN seen IS NULL THEN [0] ELSE [] END | SET a:{spec.start})",
+        "WITH a, b, row",
+        f"OPTIONAL MATCH (a)-[r:{spec.type}]->(b)",
+        "FOREACH (_ IN CASE WHEN r IS NULL THEN [0] ELSE [] END |",
+        f"  CREATE (a)-[made:{spec.type}]->(b){sets})",
+    ]
 
 
 def _come_to_be(variable: str, side: str, named: Sides) -> str:
@@ -367,15 +385,15 @@ def merge_fact_edges(
 ) -> str:
     """Merge edges that are facts; return a line for each that was known or touches a tombstone."""
     names = [p.name for p in spec.properties if p.name in present and p.name != "write_id"]
-    sets = ", ".join([_assignments("r", spec, names), "r.write_id = $write_id"])
+    sets = ", ".join([_assignments("made", spec, names), "made.write_id = $write_id"])
+    clauses = "\n".join(_linked(spec, sets))
     return (
         f"UNWIND $rows AS row\n"
         f"MERGE {pattern('a', start, 'start_')}\n"
         f"  ON CREATE SET a:{PLACEHOLDER}\n"
         f"MERGE {pattern('b', end, 'end_')}\n"
         f"  ON CREATE SET b:{PLACEHOLDER}\n"
-        f"MERGE (a)-[r:{spec.type}]->(b)\n"
-        f"  ON CREATE SET {sets}\n"
+        f"{clauses}\n"
         f"WITH r, row, a:{TOMBSTONE} OR b:{TOMBSTONE} AS is_buried\n"
         f"WHERE is_buried OR r.write_id <> $write_id\n"
         f"RETURN row.{ROW_INDEX} AS i, r.fact_hash AS fact_hash, is_buried"

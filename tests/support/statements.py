@@ -142,11 +142,13 @@ def _is_planned(text: str) -> bool:
 
 
 _ASSIGNED = re.compile(
-    r"\b(?:n|r)\.(?:\w+|`[^`]+`) = "
+    r"\b(?:n|r|made|k)\.(?:\w+|`[^`]+`) = "
     r"(?:row\.(?:\w+|`[^`]+`)|datetime\(row\.(?:\w+|`[^`]+`)\)|\$write_id|CASE WHEN .*? END"
     r"|coalesce\(n\.recorded_at, datetime\(\)\))(?:, )?"
 )
-_ON_MATCH = re.compile(r"\n\s*ON (?:CREATE|MATCH) SET …(?=\n)")
+_ON_MATCH = re.compile(
+    r"\n\s*ON (?:CREATE|MATCH) SET …(?=\n)|\nFOREACH \(k [^|]*\| SET …\)| SET …(?=\))"
+)
 
 
 def without_columns(text: str) -> str:
