@@ -5,19 +5,18 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
 from benchmarks import baseline
-from benchmarks.server import Bench, cpu_seconds, say, settle
+from benchmarks.rounds import ROUNDS, alternate, bare
+from benchmarks.server import Bench, say
 from benchmarks.table import Line, ratio_line
-from benchmarks.volume import WRITERS, delete, lane_of, lost
+from benchmarks.volume import WRITERS, lane_of
 from benchmarks.writing import EVENTS_IN_TRANSACTION
 from memgraph.adapters.kafka import open_publisher, open_stream
 from memgraph.domain.mutations import Mutation, Totals
-from memgraph.graph.driver import open_driver
 from memgraph.local import start, stop
 from memgraph.sections import KafkaSettings
 from memgraph.services.consuming import Consumer
@@ -27,14 +26,9 @@ from memgraph.settings import Settings
 from memgraph.telemetry import configure_logging
 
 EVENTS = 8_000
-ROUNDS = 5
 PARTITIONS = 12
 PUBLISHED_TOGETHER = 1_000
 TIMEOUT_S = 600.0
-
-
-Took = tuple[float, float]
-"""Seconds, and seconds of processors."""
 
 
 class _Clocked:
@@ -57,7 +51,7 @@ class _Clocked:
 
 
 def run(bench: Bench) -> list[Line]:
-    """Alternate the two on fresh tenants; the first round warms up and does not count."""
+    """Alternate the two."""
     replays = -(-EVENTS // bench.replay.events)
     lanes: list[list[Mutation]] = [[] for _ in range(WRITERS)]
     for session_id, mutation in bench.replay.mutations(replays):
@@ -65,28 +59,18 @@ def run(bench: Bench) -> list[Line]:
     size = EVENTS_IN_TRANSACTION
     batches = [[lane[i : i + size] for i in range(0, len(lane), size)] for lane in lanes]
     prepared = baseline.prepare(bench.app.model, batches)
-    expected = baseline.expected(prepared)
     events = sum(map(len, lanes))
-    rounds: list[tuple[Took, Took]] = []
-    missing = 0
     configure_logging()  # to standard error, beside what is said there
     with _broker(bench) as brokers:
         topic = _filled(bench, brokers, replays)
-        for number in range(ROUNDS + 1):
-            own, other = (f"p3-{who}-{uuid.uuid4()}" for who in ("ours", "baseline"))
-            # Whoever goes second finds the server as the first one left it, so they take turns.
-            if number % 2:
-                ours = timed(bench, lambda t=own: _ours(bench, t, brokers, topic, events))
-                base = timed(bench, lambda t=other: bare(bench, t, prepared))
-            else:
-                base = timed(bench, lambda t=other: bare(bench, t, prepared))
-                ours = timed(bench, lambda t=own: _ours(bench, t, brokers, topic, events))
-            missing += lost(bench.app, own, expected)
-            say(f"P3: {events / ours[0]:,.0f} against {events / base[0]:,.0f} events/s")
-            if number:
-                rounds.append((ours, base))
-            for tenant in (own, other):
-                delete(bench.app, tenant)
+        rounds, missing = alternate(
+            bench,
+            "P3",
+            events,
+            lambda tenant: _ours(bench, tenant, brokers, topic, events),
+            lambda tenant: bare(bench, tenant, prepared),
+            baseline.expected(prepared),
+        )
     speed = [(events / ours[0], events / base[0]) for ours, base in rounds]
     processor = [(1e6 * ours[1] / events, 1e6 * base[1] / events) for ours, base in rounds]
     note = (
@@ -106,15 +90,6 @@ def run(bench: Bench) -> list[Line]:
         ),
         ratio_line("P3", "  its processor time, reader and server", "us/event", processor),
     ]
-
-
-def timed(bench: Bench, step: Callable[[], float]) -> Took:
-    """Seconds that a step says it took, and of processors of this process and the server."""
-    settle(bench.app)
-    before = cpu_seconds(bench)
-    seconds = step()
-    settle(bench.app)
-    return seconds, cpu_seconds(bench) - before
 
 
 @contextmanager
@@ -171,18 +146,3 @@ def _read(
     totals = consumer.run(done)
     watcher.join()
     return totals
-
-
-def bare(bench: Bench, tenant: str, prepared: list[list[baseline.Batch]]) -> float:
-    database = bench.app.graph.database
-
-    def work(lane: list[baseline.Batch]) -> None:
-        with driver.session(database=database) as session:
-            for batch in lane:
-                baseline.write(session, tenant, batch)
-
-    with open_driver(bench.app.settings.neo4j) as driver, ThreadPoolExecutor(WRITERS) as pool:
-        began = time.perf_counter()
-        for done in [pool.submit(work, lane) for lane in prepared]:
-            done.result()
-        return time.perf_counter() - began

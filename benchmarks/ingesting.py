@@ -12,23 +12,22 @@ import httpx2
 
 from benchmarks import baseline
 from benchmarks.clients import Target
-from benchmarks.consuming import Took, bare, timed
-from benchmarks.server import Bench, say
+from benchmarks.rounds import ROUNDS, alternate, bare
+from benchmarks.server import Bench
 from benchmarks.service import service
 from benchmarks.table import Line, ratio_line
-from benchmarks.volume import WRITERS, delete, lane_of, lost
+from benchmarks.volume import WRITERS, lane_of
 from benchmarks.writing import EVENTS_IN_TRANSACTION
 from memgraph.domain.access import Role
 from memgraph.domain.mutations import Mutation
 
 EVENTS = 8_000
 EVENTS_IN_BODY = 500
-ROUNDS = 5
 TIMEOUT_S = 120.0
 
 
 def run(bench: Bench) -> list[Line]:
-    """Alternate the two on fresh tenants; the first round warms up and does not count."""
+    """Alternate the two."""
     replays = -(-EVENTS // bench.replay.events)
     lanes: list[list[Mutation]] = [[] for _ in range(WRITERS)]
     payloads: list[list[bytes]] = [[] for _ in range(WRITERS)]
@@ -39,29 +38,22 @@ def run(bench: Bench) -> list[Line]:
     size = EVENTS_IN_TRANSACTION
     batches = [[lane[i : i + size] for i in range(0, len(lane), size)] for lane in lanes]
     prepared = baseline.prepare(bench.app.model, batches)
-    expected = baseline.expected(prepared)
     bodies = [_bodies(lane) for lane in payloads]
     events = sum(map(len, lanes))
-    rounds: list[tuple[Took, Took]] = []
-    missing = 0
     with service(bench.app, bench.data_dir, f"p2-{uuid.uuid4()}") as served:
-        for number in range(ROUNDS + 1):
-            own, other = (f"p2-{who}-{uuid.uuid4()}" for who in ("ours", "baseline"))
-            _, key = bench.app.services.access.create_key(own, name="p2", roles=[Role.ADMIN])
-            target = Target(served.target.url, key)
-            # Whoever goes second finds the server as the first one left it, so they take turns.
-            if number % 2:
-                ours = timed(bench, lambda t=target: _post(t, bodies, events))
-                base = timed(bench, lambda t=other: bare(bench, t, prepared))
-            else:
-                base = timed(bench, lambda t=other: bare(bench, t, prepared))
-                ours = timed(bench, lambda t=target: _post(t, bodies, events))
-            missing += lost(bench.app, own, expected)
-            say(f"P2: {events / ours[0]:,.0f} against {events / base[0]:,.0f} events/s")
-            if number:
-                rounds.append((ours, base))
-            for tenant in (own, other):
-                delete(bench.app, tenant)
+
+        def ours(tenant: str) -> float:
+            _, key = bench.app.services.access.create_key(tenant, name="p2", roles=[Role.ADMIN])
+            return _post(Target(served.target.url, key), bodies, events)
+
+        rounds, missing = alternate(
+            bench,
+            "P2",
+            events,
+            ours,
+            lambda tenant: bare(bench, tenant, prepared),
+            baseline.expected(prepared),
+        )
     speed = [(events / ours[0], events / base[0]) for ours, base in rounds]
     note = (
         f"{ROUNDS} rounds of {events:,} events, {WRITERS} clients, {EVENTS_IN_BODY} events in a "
