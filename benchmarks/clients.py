@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from urllib.parse import urlsplit
 
 import orjson
@@ -26,6 +27,7 @@ RETRY_S = 0.01
 CHUNK = 262_144
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_RETRY_AFTER = re.compile(rb"\r\nretry-after: *(\d+)", re.IGNORECASE)
 _NO_BODY = {204, 304}
 
 
@@ -109,12 +111,15 @@ class _Connection:
         self._received = bytearray()
         self._ends: int | None = None
         self._status = 0
+        self.rest_s = 0.0
+        """How long the last answer asked to stay away."""
 
     def begin(self, request: Request, due: float) -> None:
         self.request, self.due, self.sent = request, due, time.perf_counter()
         self.unsent = request.data
         self._received.clear()
         self._ends = None
+        self.rest_s = 0.0
 
     def send(self) -> None:
         """Send what the socket takes."""
@@ -157,6 +162,8 @@ class _Connection:
             return
         head = bytes(self._received[:at])
         self._status = int(head[9:12])
+        asked = _RETRY_AFTER.search(head)
+        self.rest_s = float(asked[1]) if asked else 0.0
         length = _LENGTH.search(head)
         if length is None and self._status not in _NO_BODY:
             raise ValueError("an answer without Content-Length cannot be measured")
@@ -187,18 +194,25 @@ class Clients:
     def run(self, sources: Sequence[Source], seconds: float) -> list[Answer]:
         """Let each source be a client that asks, waits for the answer, and asks again.
 
-        Ends when the time is over and what is under way is answered, or every source is.
+        One that is refused rests as long as `Retry-After` says. Ends when the time is over
+        and what is under way is answered, or every source is.
         """
         self._answers = []
+        resting: list[tuple[float, int, _Connection]] = []
         until = time.perf_counter() + seconds
         for number, source in enumerate(sources):
             if number == len(self._connections):
                 self._connections.append(_Connection())
             self._connections[number].source = source
             self._next(self._connections[number], until)
-        while self._busy:
-            for connection in self._turn(0.1):
-                self._next(connection, until)
+        while self._busy or (resting and resting[0][0] < until):
+            for connection in self._turn(0.1 if not resting else 0.01):
+                if rest_s := connection.rest_s:
+                    heappush(resting, (time.perf_counter() + rest_s, id(connection), connection))
+                else:
+                    self._next(connection, until)
+            while resting and resting[0][0] <= time.perf_counter():
+                self._next(heappop(resting)[2], until)
         return self._answers
 
     def offer(self, source: Source, rate: float, seconds: float, most: int) -> list[Answer]:

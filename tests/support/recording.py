@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import neo4j
 
 from memgraph.graph.session import Graph, Row
+from memgraph.graph.transaction import KEEP_PLAN
 
 T = TypeVar("T")
 
@@ -39,5 +40,5 @@ class _Recorded:
         self._sent = sent
 
     def run(self, statement: str, *args: Any, **parameters: Any) -> neo4j.Result:
-        self._sent.append(statement)
+        self._sent.append(statement.removeprefix(KEEP_PLAN))
         return self._transaction.run(statement, *args, **parameters)
