@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -123,7 +124,9 @@ class _Service(BaseHTTPRequestHandler):
         if self.path == "/breaks":
             self.close_connection = True
             return
-        self.send_response(429 if self.path == "/refuses" else 200)
+        self.send_response(429 if self.path in ("/refuses", "/later") else 200)
+        if self.path == "/later":
+            self.send_header("Retry-After", "1")
         body = b"x" * 100_000 if self.path == "/long" else b"{}"
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -159,6 +162,15 @@ class TestClients:
         assert sorted(a.status for a in answers) == [200, 200, 200, 200, 429, 429]
         assert answers == seen
         assert all(a.head.startswith(b"HTTP/1.1 ") for a in answers)
+
+    def test_a_client_rests_as_long_as_it_is_told(self, target: Target) -> None:
+        at: list[float] = []
+        with Clients(target, lambda _: at.append(time.perf_counter())) as clients:
+            source = [target.request("GET", path) for path in ("/later", "/one", "/one")]
+            answers = clients.run([iter(source)], 60.0)
+        assert [a.status for a in answers] == [429, 200, 200]
+        # Not before; how much later is the machine's affair.
+        assert at[1] - at[0] >= 0.99
 
     def test_bodies_longer_than_a_socket_takes_arrive(self, target: Target) -> None:
         with Clients(target) as clients:
