@@ -14,7 +14,7 @@ from typing import Any
 
 from memgraph.domain.mutations import Edge, Key, Mutation, Ref
 from memgraph.domain.schema import EdgeSpec, GraphModel
-from memgraph.graph import plan
+from memgraph.graph import edge_plan, plan
 from memgraph.graph.deletion import bury_dependents
 from memgraph.graph.session import Row
 from memgraph.graph.transaction import Transaction
@@ -28,7 +28,7 @@ class _Group:
     """Edges of one type between the same two classes, with the same ends named."""
 
     spec: EdgeSpec
-    named: plan.Sides
+    named: edge_plan.Sides
     rows: dict[tuple[Key, Key], Row]
 
 
@@ -44,7 +44,7 @@ class Linker:
         """The row of an edge."""
         start, end = self._model.nodes[edge.start[0]], self._model.nodes[edge.end[0]]
         properties = self._mappers[edge.ends](edge.properties)
-        return plan.edge_row(start, edge.start[1], end, edge.end[1], properties)
+        return edge_plan.edge_row(start, edge.start[1], end, edge.end[1], properties)
 
     def write(self, tx: Transaction, mutations: Iterable[Mutation]) -> set[Ref]:
         """Merge edges and mentions; what belongs to something deleted is deleted too, returned."""
@@ -70,7 +70,7 @@ class Linker:
         return buried
 
     def _groups(self, mutations: list[Mutation], named: dict[Ref, datetime]) -> list[_Group]:
-        groups: dict[tuple[Ends, plan.Sides], _Group] = {}
+        groups: dict[tuple[Ends, edge_plan.Sides], _Group] = {}
         for mutation in mutations:
             for edge in mutation.edges:
                 sides = _sides(edge, named)
@@ -92,13 +92,13 @@ class Linker:
             ):
                 at = waiting.pop((label, end), None) if side in group.named else None
                 if at is not None:
-                    row[plan.named_at(side)] = iso(at)
+                    row[edge_plan.named_at(side)] = iso(at)
             rows.append(row)
         return rows
 
     def _merge(self, tx: Transaction, group: _Group, rows: list[Row]) -> Row:
         spec = group.spec
-        statement = plan.merge_edges(
+        statement = edge_plan.merge_edges(
             spec,
             self._model.nodes[spec.start],
             self._model.nodes[spec.end],
@@ -119,7 +119,7 @@ def _named(mutations: Iterable[Mutation]) -> dict[Ref, datetime]:
     return named
 
 
-def _sides(edge: Edge, named: dict[Ref, datetime]) -> plan.Sides:
+def _sides(edge: Edge, named: dict[Ref, datetime]) -> edge_plan.Sides:
     ends = (("start", edge.start), ("end", edge.end))
     return tuple(side for side, ref in ends if ref in named)
 

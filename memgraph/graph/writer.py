@@ -28,7 +28,7 @@ from memgraph.domain.mutations import (
     WriteResult,
 )
 from memgraph.domain.schema import GraphModel, NodeSpec
-from memgraph.graph import plan
+from memgraph.graph import edge_plan, plan
 from memgraph.graph.deletion import bury_dependents
 from memgraph.graph.ledger import count_events
 from memgraph.graph.linking import Linker
@@ -295,7 +295,7 @@ class Writer:
             edge_spec = self._model.edges[ends]
             start, end = self._model.nodes[ends[0]], self._model.nodes[ends[2]]
             present = self._columns.of(ends, rows)
-            statement = plan.merge_fact_edges(edge_spec, start, end, present)
+            statement = edge_plan.merge_fact_edges(edge_spec, start, end, present)
             sent = {row[plan.ROW_INDEX]: row for row in rows}
             buried = []
             for stored in tx.rows(statement, rows):

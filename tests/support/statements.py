@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 
 import memgraph.graph
 from memgraph.domain.schema import GraphModel
-from memgraph.graph import counts, deletion, digest, export, pending, plan
+from memgraph.graph import counts, deletion, digest, edge_plan, export, pending, plan
 from memgraph.graph.nodes import node_statement
 from memgraph.graph.queries import load_queries
 from memgraph.graph.traversal import Direction, lineage_statement
@@ -28,7 +28,7 @@ GENERATORS = frozenset(
         *(f"plan.{name}" for name in ("merge_new", "fill_placeholders", "read_hashes")),
         *(f"plan.{name}" for name in ("lock_and_read", "update_living")),
         *(f"plan.{name}" for name in ("mention", "correct_mention")),
-        *(f"plan.{name}" for name in ("merge_edges", "merge_fact_edges")),
+        *(f"edge_plan.{name}" for name in ("merge_edges", "merge_fact_edges")),
         *(f"export.pages.{name}" for name in ("page_of_nodes", "page_of_edges")),
         *(f"export.restore.{name}" for name in ("create_nodes", "restore_nodes")),
         *(f"export.restore.{name}" for name in ("merge_edges", "find_ends")),
@@ -97,14 +97,14 @@ def _edge_statements(model: GraphModel) -> dict[str, str]:
         if spec.type == "SCORES":
             found[f"find_scores {spec.end}"] = deletion.find_scores(ends[1])
         if spec.is_fact:
-            found[f"merge_fact_edges {name}"] = plan.merge_fact_edges(spec, *ends, columns)
+            found[f"merge_fact_edges {name}"] = edge_plan.merge_fact_edges(spec, *ends, columns)
             continue
-        found[f"merge_edges {name}"] = plan.merge_edges(spec, *ends, columns)
+        found[f"merge_edges {name}"] = edge_plan.merge_edges(spec, *ends, columns)
         for sides in (("start",), ("end",), ("start", "end")):
-            named = plan.merge_edges(spec, *ends, columns, sides)
+            named = edge_plan.merge_edges(spec, *ends, columns, sides)
             found[f"merge_edges {name} naming {' and '.join(sides)}"] = named
         if columns:
-            bare = plan.merge_edges(spec, *ends, frozenset())
+            bare = edge_plan.merge_edges(spec, *ends, frozenset())
             found[f"merge_edges {name} without properties"] = bare
     return found
 
