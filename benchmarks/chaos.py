@@ -91,7 +91,7 @@ def is_balanced(figures: Mapping[str, int]) -> bool:
     return figures["received"] == sum(figures[name] for name in FIGURES[1:])
 
 
-def measure(data_dir: Path, events: int, faults: int, seed: int) -> Report:
+def measure(data_dir: Path, events: int, faults: int, seed: int, only: str = "") -> Report:
     """Run once in chaos and once in calm, in a stack that runs in ``data_dir``."""
     random = Random(seed)
     bodies, shipments = batches(generate(events, random), random)
@@ -99,7 +99,7 @@ def measure(data_dir: Path, events: int, faults: int, seed: int) -> Report:
     lives = {event.event_id: Life() for event in sent}
     began = time.monotonic()
     with broker(data_dir / "broker", TOPICS, EVENTS_OUT) as running:
-        senders, breaking = _run(data_dir, running, bodies, shipments, lives, faults, random)
+        senders, breaking = _run(data_dir, running, bodies, shipments, lives, faults, random, only)
         note_places(running.address, sent, lives)
         told = check_told(running.address, EVENTS_OUT, CHAOS, sent, lives)
         copies = sum(count_missing_copies(running.address, sent, topic) for topic in TOPICS)
@@ -128,6 +128,7 @@ def _run(
     lives: Mapping[str, Life],
     faults: int,
     random: Random,
+    only: str,
 ) -> tuple[Senders, Faults]:
     """Send all of it while things break; return when it is read, and told."""
     settings = {
@@ -157,7 +158,7 @@ def _run(
             random,
         )
         sending = pool.submit(senders.run)
-        breaking.run(faults, pace)
+        breaking.run(faults, pace, only)
         sending.result()
         say("waiting for readers and relay")
         wait_until(partial(is_read, running.address, GROUP, TOPICS), DRAIN_S, "reading")
@@ -234,12 +235,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__)
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--faults", type=int, default=20)
+    parser.add_argument(
+        "--only",
+        default="",
+        choices=("kill", "stop", "pause", "flush", "rebalance"),
+        help="faults of one kind",
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--json", action="store_true", dest="as_json")
     options = parser.parse_args()
     with stack(options.data_dir) as place:
-        report = measure(place, options.events, options.faults, options.seed)
+        report = measure(place, options.events, options.faults, options.seed, options.only)
     if options.as_json:
         print(json.dumps({**asdict(report), "is_good": report.is_good}, indent=2))
     else:

@@ -72,8 +72,11 @@ class Faults:
     random: Random
     done: Counter[str] = field(default_factory=Counter)
 
-    def run(self, count: int, pace: Pace) -> None:
-        """Break things so many times, each kind as often as the others."""
+    def run(self, count: int, pace: Pace, only: str = "") -> None:
+        """Break things so many times, each kind as often as the others.
+
+        ``only`` keeps to the kinds whose names begin with it.
+        """
         kinds = [
             self.kill_worker,
             self.kill_consumer,
@@ -85,6 +88,7 @@ class Faults:
             self.flush_redis,
             self.pause_redis,
         ]
+        kinds = [kind for kind in kinds if kind.__name__.startswith(only)]
         order = [kinds[n % len(kinds)] for n in range(count)]
         self.random.shuffle(order)
         try:
