@@ -134,8 +134,8 @@ class Graph:
         with _translated():
             for attempt in stamina.retry_context(
                 on=may_pass,
-                attempts=None,
-                timeout=self.retry_for_s,
+                attempts=None if self.retry_for_s else 1,
+                timeout=self.retry_for_s or None,
                 wait_initial=0.05,
                 wait_max=5.0,
                 wait_jitter=0.25,

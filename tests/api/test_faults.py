@@ -110,7 +110,7 @@ def test_a_sender_without_an_answer_sends_again_and_finds_it_known(
     ledger: Callable[[], dict[str, int]],
     same_as_calm: Callable[[], bool],
 ) -> None:
-    lossy = FaultyGraph(graph, retry_for_s=0.01, lose_every=3)
+    lossy = FaultyGraph(graph, retry_for_s=0.0, lose_every=3)
     again = deliver(behind(lossy), BODIES)
     assert again == len(lossy.lost) >= 2
     found = ledger()
@@ -126,7 +126,7 @@ def test_with_a_full_disk_nothing_is_acknowledged_and_nobody_is_blamed(
     ledger: Callable[[], dict[str, int]],
     same_as_calm: Callable[[], bool],
 ) -> None:
-    full = FaultyGraph(graph, retry_for_s=0.01)
+    full = FaultyGraph(graph, retry_for_s=0.0)
     api = behind(full)
     deliver(api, BODIES[:2])
     before = ledger()

@@ -149,7 +149,7 @@ def test_a_batch_whose_answer_stays_away_is_found_known(
     readers: Readers, publish: Publish, direct: Direct, graph: Graph, model: GraphModel
 ) -> None:
     """As when the server goes away with its answer: the reader gives the batch again."""
-    lossy = FaultyGraph(graph, retry_for_s=0.01, lose_every=3)
+    lossy = FaultyGraph(graph, retry_for_s=0.0, lose_every=3)
     events = questions(200)
     publish(events)
     with readers.reading(batch=BATCH, writer=Writer(lossy, model)) as reading:
@@ -203,7 +203,7 @@ def test_a_graph_that_answers_too_slowly_pauses_and_nothing_is_lost(
 def test_a_full_disk_of_the_graph_makes_nobody_a_dead_letter(
     readers: Readers, publish: Publish, direct: Direct, graph: Graph, model: GraphModel
 ) -> None:
-    full = FaultyGraph(graph, retry_for_s=0.01)
+    full = FaultyGraph(graph, retry_for_s=0.0)
     full.is_full.set()
     stream = one_in_ten_is_broken()
     publish(stream.published)
