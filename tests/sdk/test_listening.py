@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import memgraph_sdk as sdk
 import orjson
@@ -31,6 +34,9 @@ from tests.support.redis_server import redis_for_tests
 from tests.support.sinks import OwnLease
 
 PATIENCE_S = 60.0
+README = Path(sdk.__file__).parents[1] / "README.md"
+
+_BLOCKS = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +51,12 @@ class Service:
 
     client: Client
     relay: Relay
+    url: str
+    key: str
+
+    def answer(self, prompt_id: str) -> None:
+        self.client.responses.create(prompt_id, response={"text": "yes"}, metrics={"latency": 7})
+        self.relay.drain()
 
     def ask(self, *ids: str, session: str = "s") -> None:
         for n, id_ in enumerate(ids):
@@ -69,8 +81,9 @@ def service(
     thread.start()
     _, key = app.services.access.create_key(tenant, name="test", roles=[Role.ADMIN])
     try:
-        with Client(f"http://127.0.0.1:{server.server_port}", key) as client:
-            yield Service(client, relay)
+        url = f"http://127.0.0.1:{server.server_port}"
+        with Client(url, key) as client:
+            yield Service(client, relay, url, key)
     finally:
         server.shutdown()
         thread.join()
@@ -89,7 +102,34 @@ def ids_of(changes: Changes, count: int) -> list[str]:
     return found
 
 
+class _Enough(Exception):
+    pass
+
+
 class TestTheService:
+    def test_the_readme(self, service: Service) -> None:
+        [block] = [b for b in _BLOCKS.findall(README.read_text()) if ".listen(" in b]
+        shown: list[tuple[object, ...]] = []
+
+        def show(*told: object) -> None:
+            shown.append(told)
+            raise _Enough
+
+        def run() -> None:
+            with pytest.raises(_Enough):
+                exec(block, {"Client": lambda: Client(service.url, service.key), "print": show})
+
+        listener = threading.Thread(target=run)
+        listener.start()
+        service.ask("p")
+        give_up = time.monotonic() + PATIENCE_S
+        # It hears what happens from when it listens, which nobody else is told.
+        while not shown and time.monotonic() < give_up:
+            service.answer("p")
+        listener.join(PATIENCE_S)
+        [(session_id, _, latency_ms)] = shown
+        assert (session_id, latency_ms) == ("s", 7)
+
     def test_what_happens_from_now_on(self, service: Service, tenant: str) -> None:
         service.ask("before")
         with service.client.events.listen() as changes:
