@@ -16,7 +16,6 @@ from apiflask.schema_adapters import registry
 from apiflask.schema_adapters.pydantic import PydanticAdapter
 from flask import Request
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -29,7 +28,7 @@ from pydantic_core import PydanticUndefined
 
 from memgraph.api.problems import broken_rules
 from memgraph.domain.errors import UnsupportedMedia
-from memgraph.domain.events.base import EventBase, EventPart, Key, Timestamp
+from memgraph.domain.events.base import AnyTime, EventBase, EventPart, Key, Timestamp
 from memgraph.domain.patterns import portable
 from memgraph.domain.schema import NodeSpec, PropertySpec, ValueType
 from memgraph.domain.times import END_OF_TIME, BiTemporal
@@ -160,10 +159,10 @@ def page_of(item: type[Resource]) -> type[Resource]:
 class AsOf(Parameters):
     """What was known at a time: what held then, of what had been recorded by then."""
 
-    as_of: AwareDatetime | None = Field(
+    as_of: AnyTime | None = Field(
         None, description="As it was then by the times of the events; else now."
     )
-    recorded_as_of: AwareDatetime | None = Field(
+    recorded_as_of: AnyTime | None = Field(
         None, description="Only what had arrived here by then; else all."
     )
 

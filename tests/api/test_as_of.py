@@ -71,6 +71,7 @@ class TestAgents:
         register(api, JANUARY, role="billing")
         assert api.get("/agents/a?as_of=yesterday").status_code == 422
         assert api.get("/agents/a?as_of=2026-01-01T00:00:00").status_code == 422
+        assert api.get("/agents/a?as_of=0001-01-01T00:00:00%2B08:00").status_code == 422
         other = caller(tenant_id="another-tenant")
         assert other.get(f"/agents/a?as_of={MARCH}").status_code == 404
         reader = caller(Role.DATA_SCIENTIST)

@@ -124,6 +124,8 @@ def test_times_come_out_in_utc() -> None:
         (prompt(event_id="a\nb"), "event_id", "not allowed"),
         (prompt(timestamp="1970-01-01T00:00:00Z"), "timestamp", "before 2015"),
         (prompt(timestamp="2099-01-01T00:00:00Z"), "timestamp", "future"),
+        (prompt(timestamp="0001-01-01T00:00:01+08:00"), "timestamp", "years 1 to 9999"),
+        (prompt(timestamp="9999-12-31T23:59:59-08:00"), "timestamp", "years 1 to 9999"),
         (prompt(timestamp="2026-01-01T00:00:00"), "timestamp", "timezone"),
         (prompt(timestamp=CANARY), "timestamp", "datetime"),
         (prompt(prompt={"text": "x", "metadata": {"a": "\x00"}}), "prompt.metadata", "NUL"),

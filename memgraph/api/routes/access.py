@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from memgraph.api import resources as res
 from memgraph.api.answers import Answer
 from memgraph.api.operations import API, Call, Routes
 from memgraph.api.schemas import RequestPart, Resource, resource_of
 from memgraph.domain.access import Permission, Role
-from memgraph.domain.events.base import Name
+from memgraph.domain.events.base import AnyTime, Name
 from memgraph.domain.values import PiiPolicy
 from memgraph.services.enrichment.toolbox import policy_of
 from memgraph.settings import Rates
@@ -32,7 +32,7 @@ class NewApiKey(RequestPart):
     scopes: list[Permission] = Field(
         [], max_length=100, description="Permissions it is narrowed to; none: all of its roles."
     )
-    expires_at: AwareDatetime | None = Field(None, description="When it stops to work; else never.")
+    expires_at: AnyTime | None = Field(None, description="When it stops to work; else never.")
 
 
 class IssuedApiKey(ApiKey):  # type: ignore[misc,valid-type]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from flask import g
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from memgraph.api import resources as res
 from memgraph.api.answers import Answer, to_json
@@ -15,7 +15,7 @@ from memgraph.api.problems import describe
 from memgraph.api.schemas import Paging, RequestPart, Resource
 from memgraph.domain.access import Permission
 from memgraph.domain.errors import MemgraphError
-from memgraph.domain.events.base import Finite, Json, Key
+from memgraph.domain.events.base import AnyTime, Finite, Json, Key
 from memgraph.domain.selection import (
     MAX_CONDITIONS,
     MAX_RELATED,
@@ -180,8 +180,8 @@ class Neighbours(Resource):
 
 
 class ListParameters(Paging):
-    created_after: AwareDatetime | None = Field(None, description="Later than this.")
-    created_before: AwareDatetime | None = Field(None, description="Earlier than this.")
+    created_after: AnyTime | None = Field(None, description="Later than this.")
+    created_before: AnyTime | None = Field(None, description="Earlier than this.")
     order: Literal["asc", "desc"] = Field("asc", description="Of time.")
     explain: bool = Field(False, description="Say how the nodes were found, too.")
 

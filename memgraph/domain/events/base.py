@@ -37,8 +37,16 @@ CLOCK_SKEW = timedelta(days=1)
 """How far ahead of our clock a sender's may be."""
 
 
+def _in_utc(value: datetime) -> datetime:
+    """The first and the last day of the calendar have no UTC in some zones."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("time_range", "must be in the years 1 to 9999 of UTC") from None
+
+
 def _check_time(value: datetime) -> datetime:
-    value = value.astimezone(UTC)
+    value = _in_utc(value)
     if value < EARLIEST:
         raise PydanticCustomError("time_range", "must not be before 2015-01-01")
     if value > now() + CLOCK_SKEW:
@@ -108,6 +116,8 @@ Text = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARS, pattern=_NO_N
 Note = Annotated[str, StringConstraints(max_length=20_000, pattern=_NO_NUL), FREE_TEXT]
 Version = Annotated[str, StringConstraints(pattern=rf"\A{_PART}\.{_PART}\.{_PART}\z")]
 HexId = Annotated[str, StringConstraints(max_length=64, pattern=r"\A[0-9A-Za-z-]+\z")]
+AnyTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A time with its zone, such as one that is asked about."""
 Timestamp = Annotated[AwareDatetime, AfterValidator(_check_time)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Json = Annotated[JsonValue, AfterValidator(check_json), FREE_TEXT]
