@@ -39,6 +39,8 @@ SHARE = 0.7
 DRAINED = 40_000
 STEP_S = 0.1
 LOOK_EVERY_S = 0.02
+MOST_ASKED = 20
+"""The oldest of those that wait: to ask for all of a long queue would be load itself."""
 BEHIND_S = 5.0
 """A rate lasts when what waits at the end is gone in this time."""
 TIMEOUT_S = 900.0
@@ -113,7 +115,7 @@ class Visible:
     def _look(self) -> None:
         while not self._stop.wait(LOOK_EVERY_S):
             with self._lock:
-                asked = list(self._waiting)
+                asked = list(islice(self._waiting, MOST_ASKED))
             if not asked:
                 continue
             rows = self._app.graph.read(FIND_PROMPTS, tenant_id=TENANT, ids=asked)
@@ -215,7 +217,7 @@ def _marker(batch: Sequence[Message]) -> str | None:
     for _, value, _ in reversed(batch):
         event = orjson.loads(value)
         if event["type"] == "prompt":
-            return str(event["event_id"])
+            return str(event["eventId"])
     return None
 
 
