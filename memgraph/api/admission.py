@@ -70,6 +70,7 @@ class Admission:
                 ("Retry-After", str(RETRY_AFTER_S)),
                 ("X-Request-ID", request_id),
                 (versions.HEADER, versions.CURRENT),
+                ("X-Content-Type-Options", "nosniff"),
             ],
         )
         self._tell(observing.method_of(environ))
