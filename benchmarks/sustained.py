@@ -34,9 +34,11 @@ from memgraph.services.ports import EventPublisher
 
 TOPIC, WARM_UP_TOPIC = "sustained.v1", "warm-up.v1"
 TENANT = "sustained"
-SHARE = 0.7
+SHARE = 0.85
 """Of the rate at which a full topic drains: room for the collectors and checkpoints of Neo4j."""
-DRAINED = 40_000
+DRAINED = 80_000
+ENDLESS = 1_000_000
+"""Replays: more than anybody sends."""
 STEP_S = 0.1
 LOOK_EVERY_S = 0.02
 MOST_ASKED = 20
@@ -206,10 +208,7 @@ def _sustain(
 
 
 def _messages(replay: Replay) -> Iterator[Message]:
-    first = 0
-    while True:
-        yield from ((key.encode(), value, ()) for key, value in replay.payloads(1, first))
-        first += 1
+    return ((key.encode(), value, ()) for key, value in replay.payloads(ENDLESS))
 
 
 def _marker(batch: Sequence[Message]) -> str | None:
