@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import Any
 
 import neo4j
@@ -12,8 +14,22 @@ from memgraph.graph.naming import name_of
 from memgraph.graph.session import Row, Watch, row_of, unwatched
 
 KEEP_PLAN = "CYPHER replan=skip\n"
-"""Every statement of a writer starts at keys and follows what is bound: whatever the graph
-holds, its plan is the same. To plan one anew takes some 50 ms, under the locks of the others."""
+"""To plan a statement anew takes some 50 ms, under the locks of the others."""
+
+_NODE_WITHOUT_KEY = re.compile(
+    r"\(\w*:\w+\)|\(\w*:(?!Tenant)\w+ \{tenant_id: \$tenant_id\}\)|[->]\(\)|\(\)[-<]"
+)
+
+
+@lru_cache(maxsize=4096)
+def kept(statement: str) -> str:
+    """Let the server keep the plan of a statement when there is only one that is good.
+
+    That is so when it names every node by its key. One that goes on to nodes of a class may
+    begin at either end, and what is best in an empty graph scans a full one: it is planned
+    anew when the graph has grown.
+    """
+    return statement if _NODE_WITHOUT_KEY.search(statement) else KEEP_PLAN + statement
 
 
 class Transaction:
@@ -42,7 +58,7 @@ class Transaction:
         """Run a statement over ``rows`` and return what it returns."""
         with self._watch(name_of(statement), "write"):
             result = self._transaction.run(
-                KEEP_PLAN + statement, tenant_id=self.tenant_id, write_id=self.write_id, rows=rows
+                kept(statement), tenant_id=self.tenant_id, write_id=self.write_id, rows=rows
             )
             answer = [row_of(record) for record in result]
             counters = result.consume().counters

@@ -124,12 +124,12 @@ def constants() -> Iterator[tuple[str, str]]:
 
 
 def generators() -> Iterator[str]:
-    """Cached functions that return a string: by the house's habit, statements."""
+    """Cached functions that make a string: by the house's habit, statements."""
     for module in graph_modules():
         for name, value in vars(module).items():
             if isinstance(value, _lru_cache_wrapper) and value.__module__ == module.__name__:
                 hints: dict[str, Any] = get_type_hints(value.__wrapped__)
-                if hints["return"] is str:
+                if hints["return"] is str and "statement" not in hints:
                     yield f"{_short(module)}.{name}"
 
 
