@@ -23,6 +23,7 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
+from benchmarks.broker import Broker, broker
 from benchmarks.chaos_check import (
     Life,
     Told,
@@ -34,8 +35,8 @@ from benchmarks.chaos_check import (
 )
 from benchmarks.chaos_events import TOPICS, Event, batches, generate
 from benchmarks.chaos_faults import Faults, Pace
-from benchmarks.chaos_running import Broker, broker, kept
 from benchmarks.chaos_senders import Senders
+from benchmarks.kept import kept
 from benchmarks.server import connected, say
 from benchmarks.service import service
 from memgraph.bootstrap import App

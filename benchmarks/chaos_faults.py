@@ -8,14 +8,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 import redis
 
-from benchmarks.chaos_running import Broker, Kept
+from benchmarks.broker import Broker
+from benchmarks.kept import Kept
 from benchmarks.server import say
 from benchmarks.service import Service
 from memgraph.local import find, start, stop
@@ -105,7 +106,8 @@ class Faults:
     def kill_worker(self) -> None:
         workers = self.service.workers
         if workers:
-            os.kill(self.random.choice(workers), signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(self.random.choice(workers), signal.SIGKILL)
 
     def kill_consumer(self) -> None:
         self.consumer.kill()

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import http.client
-import os
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,12 +12,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.clients import Target
+from benchmarks.kept import Kept
 from memgraph.bootstrap import App
 from memgraph.domain.access import Role
 from memgraph.local.ports import LOOPBACK, any_free
 
 READY_S = 60.0
-STOP_S = 30.0
 UNLIMITED = {
     f"MEMGRAPH_LIMITS__{name}": "1000000"
     for who in ("CLIENT", "TENANT", "ADDRESS")
@@ -35,13 +31,18 @@ class Service:
     """A running service."""
 
     target: Target
-    pid: int
+    process: Kept
+    """Started again when it ends: it does so itself when a worker dies twice within seconds."""
 
     @property
     def workers(self) -> list[int]:
-        """Process ids of what answers requests (Linux)."""
-        found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return [int(pid) for pid in found]
+        """Process ids of what answers requests (Linux); none between an end and a new start."""
+        pid = self.process.pid
+        try:
+            found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        except FileNotFoundError:
+            return []
+        return [int(child) for child in found]
 
 
 @contextmanager
@@ -53,7 +54,6 @@ def service(
     The key may do everything in the tenant and is revoked afterwards.
     """
     port = any_free(())
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("MEMGRAPH_")}
     settings = {
         "MEMGRAPH_DATA_DIR": str(data_dir),
         "MEMGRAPH_API__PORT": str(port),
@@ -62,21 +62,14 @@ def service(
     }
     access = app.services.access
     info, key = access.create_key(tenant, name="benchmark", roles=[Role.ADMIN])
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "memgraph.wsgi"],
-            env={**clean, **settings},
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            target = Target(f"http://{LOOPBACK}:{port}", key)
-            _wait(target, process)
-            yield Service(target, process.pid)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(STOP_S)
-            access.revoke_key(tenant, info["key_id"])
+    process = Kept((sys.executable, "-m", "memgraph.wsgi"), settings, data_dir / "service.log")
+    try:
+        target = Target(f"http://{LOOPBACK}:{port}", key)
+        _wait(target)
+        yield Service(target, process)
+    finally:
+        process.stop()
+        access.revoke_key(tenant, info["key_id"])
 
 
 def resident_mb(pid: int) -> float:
@@ -98,9 +91,9 @@ def is_ready(url: str) -> bool:
         connection.close()
 
 
-def _wait(target: Target, process: subprocess.Popen[bytes]) -> None:
+def _wait(target: Target) -> None:
     give_up = time.monotonic() + READY_S
     while not is_ready(target.url):
-        if process.poll() is not None or time.monotonic() > give_up:
+        if time.monotonic() > give_up:
             raise SystemExit("the service does not start")
         time.sleep(0.1)

@@ -223,17 +223,17 @@ def _write(bench: Bench, tenant: str) -> list[Line]:
         worker_mb = [resident_mb(pid) for pid in served.workers]
     stored = _stored(bench.app, tenant)
     lost = sum(len(ours.ids - stored) for ours, _, _ in rounds)
-    return [*write_lines(bench, rounds[1:], lost), _memory(worker_mb)]
+    return [*write_lines(bench, rounds[1:], lost, len(worker_mb)), _memory(worker_mb)]
 
 
 def write_lines(
-    bench: Bench, rounds: list[tuple[Written, Written, Written]], lost: int
+    bench: Bench, rounds: list[tuple[Written, Written, Written]], lost: int, workers: int
 ) -> list[Line]:
     acknowledged = sum(len(ours.ids) for ours, _, _ in rounds)
     refused = sum(ours.refused for ours, _, _ in rounds)
-    settings = bench.app.settings.api
+    threads = bench.app.settings.api.threads
     note = (
-        f"{CLIENTS} clients, workers: {settings.workers}, threads of each: {settings.threads}; "
+        f"{CLIENTS} clients, workers: {workers}, threads of each: {threads}; "
         f"{acknowledged:,} acknowledged in {len(rounds)} rounds, {refused} refused; ours: prompt, "
         "session, model and edges, by hand: the prompt alone in a transaction, clients, service "
         "and Neo4j share the cores"

@@ -23,7 +23,8 @@ from pathlib import Path
 
 import orjson
 
-from benchmarks.chaos_running import broker, kept
+from benchmarks.broker import broker
+from benchmarks.kept import kept
 from benchmarks.load import percentiles
 from benchmarks.replay import Replay, find_source
 from benchmarks.server import environment, say, serving

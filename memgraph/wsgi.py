@@ -28,6 +28,7 @@ from memgraph.api import create_app
 from memgraph.api.limits import REFUSING_THREADS
 from memgraph.bootstrap import build, collect_seldom
 from memgraph.domain.errors import MemgraphError, StackError
+from memgraph.endpoints import redis_url
 from memgraph.graph import migrations
 from memgraph.local.tether import tie_to_parent
 from memgraph.settings import Settings, SettingsError, load_settings
@@ -35,6 +36,9 @@ from memgraph.settings import Settings, SettingsError, load_settings
 if TYPE_CHECKING:
     from flask import Flask
 
+SHARING_WORKERS = 2
+"""Two clients that send batches get 3,700 events/s from two processes and 2,700 from one, which
+has one interpreter for both (two cores, Neo4j beside them)."""
 LOGGING: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {}}}
 """The server's own lines go where all others go."""
 
@@ -82,6 +86,11 @@ def stop_signal() -> threading.Event:
     return stopping
 
 
+def workers_of(settings: Settings) -> int:
+    """How many processes answer requests."""
+    return settings.api.workers or (SHARING_WORKERS if redis_url(settings) else 1)
+
+
 def migrate(settings: Settings) -> None:
     """Bring the schema of a local stack up to date; that of another server is its operator's."""
     if settings.neo4j.uri:
@@ -105,7 +114,7 @@ def serve(settings: Settings) -> None:
             address=settings.api.host,
             port=settings.api.port,
             interface=Interfaces.WSGI,
-            workers=settings.api.workers,
+            workers=workers_of(settings),
             blocking_threads=settings.api.threads + REFUSING_THREADS + settings.api.event_streams,
             workers_kill_timeout=settings.api.graceful_timeout_s,
             respawn_failed_workers=True,

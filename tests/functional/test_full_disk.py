@@ -12,7 +12,7 @@ import httpx2
 import orjson
 import pytest
 
-from benchmarks.chaos_running import kept
+from benchmarks.kept import kept
 from benchmarks.server import connected
 from benchmarks.service import service
 from memgraph.adapters.kafka import open_publisher

@@ -13,12 +13,12 @@ from typing import Any
 import orjson
 import pytest
 
-from benchmarks import chaos_check, chaos_running
+from benchmarks import chaos_check
 from benchmarks.chaos import FIGURES, Report, render
 from benchmarks.chaos_check import Life, Told, check_told, count_missing_copies, wait_until
 from benchmarks.chaos_events import BATCH, REST, TOPICS, Event, batches, generate, told_of
 from benchmarks.chaos_faults import Pace
-from benchmarks.chaos_running import kept
+from benchmarks.kept import Kept
 
 TENANT = "chaos"
 SUMS = {"received": 12, "stored": 9, "duplicate": 2, "rejected": 1, "dead_lettered": 0}
@@ -177,15 +177,15 @@ def test_nobody_waits_for_ever() -> None:
         wait_until(lambda: False, 0.0, "reading")
 
 
-def test_what_is_kept_comes_back_until_it_is_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(chaos_running, "COMMAND", (sys.executable, "-u", "-c", SLEEPER))
+def test_what_is_kept_comes_back_until_it_is_stopped(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with kept(["first"], {}, log) as process:
+    process = Kept((sys.executable, "-u", "-c", SLEEPER, "first"), {}, log)
+    try:
         process.wait_until_it_says(b"first 1\n")
         process.kill()
         wait_until(lambda: log.read_bytes().count(b"first 1\n") == 2, 60.0, "coming back")
+    finally:
+        process.stop()
     assert log.read_bytes().count(b"first 1\n") == 2
 
 

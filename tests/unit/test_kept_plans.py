@@ -9,7 +9,13 @@ from memgraph.graph import deletion, splice, writer
 from memgraph.graph.transaction import KEEP_PLAN, kept
 from tests.support.statements import all_statements
 
-ALWAYS_THE_SAME = ("merge_new ", "merge_edges ", "merge_fact_edges ", "update_living ", "fill_placeholders ")
+ALWAYS_THE_SAME = (
+    "merge_new ",
+    "merge_edges ",
+    "merge_fact_edges ",
+    "update_living ",
+    "fill_placeholders ",
+)
 
 
 def test_what_names_all_its_nodes_by_key_keeps_its_plan(model: GraphModel) -> None:
