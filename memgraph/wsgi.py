@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from flask import Flask
 
 SHARING_WORKERS = 2
-"""Two clients that send batches get 3,700 events/s from two processes and 2,700 from one, which
-has one interpreter for both (two cores, Neo4j beside them)."""
+"""Two clients that send batches got 3,700 events/s from a process each and 2,700 from one for
+both (two cores, Neo4j beside them). Which process gets a connection is the kernel's choice."""
 LOGGING: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {}}}
 """The server's own lines go where all others go."""
 
