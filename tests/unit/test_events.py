@@ -120,6 +120,8 @@ def test_times_come_out_in_utc() -> None:
         (prompt(prompt={"text": ""}), "prompt.text", "at least 1"),
         (prompt(prompt={"text": CANARY + "a" * MAX_TEXT_CHARS}), "prompt.text", "at most"),
         (prompt(prompt={"text": CANARY + "\x00"}), "prompt.text", "not allowed"),
+        ({"type": "session"}, "event_id", "is required"),
+        ({"type": "session", "eventId": 5}, "eventId", "valid string"),
         (prompt(event_id="k" * 513), "event_id", "at most 512"),
         (prompt(event_id="a\nb"), "event_id", "not allowed"),
         (prompt(timestamp="1970-01-01T00:00:00Z"), "timestamp", "before 2015"),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Union, get_args
 
 from pydantic import BaseModel, Discriminator, Tag, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_snake
 from pydantic_core import ErrorDetails
 
 from memgraph.domain.errors import InvalidInput, shown
@@ -126,6 +127,9 @@ def _rule(detail: ErrorDetails) -> str:
 def _field(detail: ErrorDetails) -> str:
     class_names = set(_CLASS_OF_TAG.values())
     parts = [str(p) for p in detail["loc"] if p not in class_names]
+    if parts and detail["type"] == "missing":
+        # What is not there has the name of the documents, not the camelCase that is taken too.
+        parts[-1] = to_snake(parts[-1])
     return shown(".".join(parts)) if parts else "event"
 
 
