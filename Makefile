@@ -14,7 +14,7 @@ demo: .venv/.run ## set up, start Neo4j, load the demo, show what the graph know
 
 setup: .venv/.dev ## set up everything for development
 
-test: .venv/.dev ## run the tests on real servers (about 15 minutes)
+test: .venv/.dev ## run the tests on real servers (about 20 minutes)
 	$(BIN)/pytest -m "not slow" --cov --cov-report=term --cov-fail-under=90
 
 test-all: .venv/.dev ## also the long fault and volume runs
