@@ -62,10 +62,11 @@ def service(
     }
     access = app.services.access
     info, key = access.create_key(tenant, name="benchmark", roles=[Role.ADMIN])
-    process = Kept((sys.executable, "-m", "memgraph.wsgi"), settings, data_dir / "service.log")
+    log = data_dir / "service.log"
+    process = Kept((sys.executable, "-m", "memgraph.wsgi"), settings, log)
     try:
         target = Target(f"http://{LOOPBACK}:{port}", key)
-        _wait(target)
+        _wait(target, log)
         yield Service(target, process)
     finally:
         process.stop()
@@ -91,9 +92,9 @@ def is_ready(url: str) -> bool:
         connection.close()
 
 
-def _wait(target: Target) -> None:
+def _wait(target: Target, log: Path) -> None:
     give_up = time.monotonic() + READY_S
     while not is_ready(target.url):
         if time.monotonic() > give_up:
-            raise SystemExit("the service does not start")
+            raise SystemExit(f"the service does not start; what it says is in {log}")
         time.sleep(0.1)

@@ -86,9 +86,14 @@ def stop_signal() -> threading.Event:
     return stopping
 
 
-def workers_of(settings: Settings) -> int:
-    """How many processes answer requests."""
-    return settings.api.workers or (SHARING_WORKERS if redis_url(settings) else 1)
+def with_workers(settings: Settings) -> Settings:
+    """Say how many processes answer requests.
+
+    Decided once, before there are any: a worker that is started again while Redis is away has
+    to know that it is not alone.
+    """
+    workers = settings.api.workers or (SHARING_WORKERS if redis_url(settings) else 1)
+    return settings.model_copy(update={"api": settings.api.model_copy(update={"workers": workers})})
 
 
 def migrate(settings: Settings) -> None:
@@ -107,6 +112,7 @@ def serve(settings: Settings) -> None:
     # A worker that cannot begin is started again and again.
     open_names(settings.ingest.names_model)
     migrate(settings)
+    settings = with_workers(settings)
     with tempfile.TemporaryDirectory(prefix="memgraph-metrics-") as shared:
         os.environ[MULTIPROC_DIR] = shared
         Server(
@@ -114,7 +120,7 @@ def serve(settings: Settings) -> None:
             address=settings.api.host,
             port=settings.api.port,
             interface=Interfaces.WSGI,
-            workers=workers_of(settings),
+            workers=settings.api.workers,
             blocking_threads=settings.api.threads + REFUSING_THREADS + settings.api.event_streams,
             workers_kill_timeout=settings.api.graceful_timeout_s,
             respawn_failed_workers=True,
