@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 SHARING_WORKERS = 2
 """Two clients that send batches got 3,700 events/s from a process each and 2,700 from one for
-both (two cores, Neo4j beside them). Which process gets a connection is the kernel's choice."""
+both (two cores, Neo4j beside them)."""
 LOGGING: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {}}}
 """The server's own lines go where all others go."""
 
